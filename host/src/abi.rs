@@ -1,0 +1,225 @@
+//! The guest interface of core modules: what a job may call, under the import module `ampule`.
+//!
+//! The only place, with its `poll` part, where guest memory is read or written by our own code. Every pointer, length,
+//! text and document is checked here; one that is wrong ends the run with a [`GuestStop`] that says so.
+
+mod poll;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use wasmtime::{Caller, Extern, Linker, Memory};
+use wasmtime_wasi::p1::{self, WasiP1Ctx};
+
+use crate::capture::{self, LogBuffer};
+use crate::deterministic::VirtualClock;
+use crate::events::{Event, EventQueue};
+use crate::limits::Limits;
+use crate::memory::Meter;
+use crate::outcome::{GuestStop, Reported};
+
+/// The import module of the interface.
+pub(crate) const MODULE: &str = "ampule";
+
+/// What one run carries through its host calls.
+pub(crate) struct State {
+    pub(crate) limits: Limits,
+    pub(crate) meter: Meter,
+    /// Present if the program imports any of WASI.
+    pub(crate) wasi: Option<WasiP1Ctx>,
+    /// Present in a run with a virtual clock.
+    pub(crate) clock: Option<VirtualClock>,
+    /// The kwargs as JSON text.
+    pub(crate) kwargs: Bytes,
+    /// The job's name, for tracebacks.
+    pub(crate) name: Arc<str>,
+    pub(crate) events: Arc<EventQueue>,
+    pub(crate) logs: LogBuffer,
+    pub(crate) returns: Vec<Value>,
+    pub(crate) return_bytes: usize,
+    pub(crate) reported: Option<Reported>,
+    /// The guest's memory, looked up once.
+    pub(crate) memory: Option<Memory>,
+}
+
+impl State {
+    /// Tells an event, if anybody could listen.
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        // One of the references is ours.
+        if Arc::strong_count(&self.events) > 1 {
+            self.events.push(event());
+        }
+    }
+}
+
+/// All that a core module can import: this interface, and WASI preview 1 without what we do ourselves. With
+/// `virtual_clock`, sleeping moves the run's own clock instead of waiting.
+pub(crate) fn linker(engine: &wasmtime::Engine, virtual_clock: bool) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    p1::add_to_linker_async(&mut linker, |state: &mut State| {
+        state.wasi.as_mut().expect("a program that imports WASI is given a context before it is instantiated")
+    })?;
+    linker.allow_shadowing(true);
+    // wasmtime-wasi has no type for a status of 126 or more.
+    linker.func_wrap("wasi_snapshot_preview1", "proc_exit", |status: i32| -> wasmtime::Result<()> {
+        Err(GuestStop::Exit(status as u32).into())
+    })?;
+    if virtual_clock {
+        poll::shadow(&mut linker)?;
+    }
+    linker.func_wrap(MODULE, "_return", return_value)?;
+    linker.func_wrap("env", "_return", return_value)?;
+    linker.func_wrap(MODULE, "kwargs_len", |caller: Caller<'_, State>| caller.data().kwargs.len() as i32)?;
+    linker.func_wrap(MODULE, "kwargs_read", |mut caller: Caller<'_, State>, ptr: i32| {
+        let kwargs = caller.data().kwargs.clone();
+        write(&mut caller, "kwargs_read", ptr, &kwargs)
+    })?;
+    // Source strings come with the interpreters that read them; a program that is none finds an empty one.
+    linker.func_wrap(MODULE, "source_len", || 0i32)?;
+    linker.func_wrap(MODULE, "source_read", |mut caller: Caller<'_, State>, ptr: i32| {
+        write(&mut caller, "source_read", ptr, &[])
+    })?;
+    linker.func_wrap(MODULE, "name_len", |caller: Caller<'_, State>| caller.data().name.len() as i32)?;
+    linker.func_wrap(MODULE, "name_read", |mut caller: Caller<'_, State>, ptr: i32| {
+        let name = Arc::clone(&caller.data().name);
+        write(&mut caller, "name_read", ptr, name.as_bytes())
+    })?;
+    linker.func_wrap(MODULE, "fail", fail)?;
+    linker.func_wrap(MODULE, "log", log)?;
+    linker.func_wrap(MODULE, "progress", progress)?;
+    Ok(linker)
+}
+
+/// `_return(ptr, len)`: hands out one JSON value. Never ends the run unless the value is unacceptable.
+fn return_value(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<()> {
+    let refuse = |message: String| wasmtime::Error::from(GuestStop::BadReturn(message));
+    let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
+    let limits = &state.limits;
+    if state.returns.len() >= limits.return_count {
+        return Err(refuse(format!("_return: returned more than {} values", limits.return_count)));
+    }
+    let bytes = range(memory, ptr, len).map_err(|message| refuse(format!("_return: {message}")))?;
+    let total = state.return_bytes.saturating_add(bytes.len());
+    if total > limits.return_bytes {
+        let limit = limits.return_bytes;
+        return Err(refuse(format!("_return: returned {total} bytes in all, and the limit is {limit}")));
+    }
+    let value = json(bytes).map_err(|message| refuse(format!("_return: {message}")))?;
+    state.return_bytes = total;
+    state.tell(|| Event::Return(value.clone()));
+    state.returns.push(value);
+    Ok(())
+}
+
+/// `progress(ptr, len)`: tells how far the job is, in any JSON.
+fn progress(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<()> {
+    let refuse = |message: String| bad_call("progress", &message);
+    let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
+    let bytes = range(memory, ptr, len).map_err(refuse)?;
+    within(bytes.len(), state.limits.progress_bytes).map_err(refuse)?;
+    let value = json(bytes).map_err(refuse)?;
+    state.tell(|| Event::Progress(value));
+    Ok(())
+}
+
+/// `log(level, ptr, len)`: one line of UTF-8; what is too long is cut.
+fn log(mut caller: Caller<'_, State>, level: i32, ptr: i32, len: i32) -> wasmtime::Result<()> {
+    let refuse = |message: String| bad_call("log", &message);
+    let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
+    let bytes = range(memory, ptr, len).map_err(refuse)?;
+    let kept = &bytes[..bytes.len().min(state.logs.line_limit_bytes())];
+    let cut_bytes = bytes.len() - kept.len();
+    if let Err(error) = std::str::from_utf8(kept) {
+        // A character that the cut went through is no fault of the guest.
+        if error.error_len().is_some() || cut_bytes == 0 {
+            return Err(refuse(not_utf8(error)));
+        }
+    }
+    let line = capture::line(level, kept, cut_bytes);
+    state.tell(|| Event::Log(line.clone()));
+    state.logs.push(line);
+    Ok(())
+}
+
+/// `fail(ptr, len)`: the job's own account of its failure, `{"type", "message", "traceback"?, "retry"?, "location"?}`.
+/// The last one counts.
+fn fail(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<()> {
+    let refuse = |message: String| bad_call("fail", &message);
+    let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
+    let bytes = range(memory, ptr, len).map_err(refuse)?;
+    within(bytes.len(), state.limits.failure_bytes).map_err(refuse)?;
+    let Value::Object(mut document) = json(bytes).map_err(refuse)? else {
+        return Err(refuse("expected a JSON object with `type` and `message`".to_owned()));
+    };
+    let Some(message) = text(&mut document, "message") else {
+        return Err(refuse("expected a `message` that is a string".to_owned()));
+    };
+    state.reported = Some(Reported {
+        error_type: text(&mut document, "type"),
+        message,
+        traceback: text(&mut document, "traceback"),
+        location: text(&mut document, "location"),
+        retry: document.get("retry").and_then(Value::as_bool),
+    });
+    Ok(())
+}
+
+fn text(document: &mut Map<String, Value>, name: &str) -> Option<String> {
+    match document.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// Writes `bytes` into the guest at `ptr`.
+fn write(caller: &mut Caller<'_, State>, function: &str, ptr: i32, bytes: &[u8]) -> wasmtime::Result<()> {
+    let refuse = |message: String| bad_call(function, &message);
+    let (memory, _) = memory_and_state(caller).map_err(refuse)?;
+    let size = memory.len();
+    let start = ptr as u32 as usize;
+    let target = memory.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()));
+    let found = || refuse(format!("expected room for {} bytes in a memory of {size}, found {start}", bytes.len()));
+    target.ok_or_else(found)?.copy_from_slice(bytes);
+    Ok(())
+}
+
+/// The guest's memory and the run's state, side by side.
+fn memory_and_state<'a>(caller: &'a mut Caller<'_, State>) -> Result<(&'a mut [u8], &'a mut State), String> {
+    let memory = match caller.data().memory {
+        Some(memory) => memory,
+        None => {
+            let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+                return Err("expected the program to export its memory as `memory`".to_owned());
+            };
+            caller.data_mut().memory = Some(memory);
+            memory
+        }
+    };
+    Ok(memory.data_and_store_mut(caller))
+}
+
+/// The bytes that a guest means by a pointer and a length. Both are unsigned, and their sum may not wrap.
+fn range(memory: &[u8], ptr: i32, len: i32) -> Result<&[u8], String> {
+    let (start, len) = (ptr as u32 as usize, len as u32 as usize);
+    let bytes = memory.get(start..).and_then(|rest| rest.get(..len));
+    bytes.ok_or_else(|| format!("expected bytes inside a memory of {}, found {len} at {start}", memory.len()))
+}
+
+fn within(found: usize, limit: usize) -> Result<(), String> {
+    if found > limit { Err(format!("expected at most {limit} bytes, found {found}")) } else { Ok(()) }
+}
+
+/// One JSON value. Nesting ends at 128, which is as deep as the parser may recurse.
+fn json(bytes: &[u8]) -> Result<Value, String> {
+    let text = std::str::from_utf8(bytes).map_err(not_utf8)?;
+    serde_json::from_str(text).map_err(|error| format!("expected one JSON value: {error}"))
+}
+
+fn not_utf8(error: std::str::Utf8Error) -> String {
+    format!("expected UTF-8, found another byte at {}", error.valid_up_to())
+}
+
+fn bad_call(function: &str, message: &str) -> wasmtime::Error {
+    GuestStop::BadCall(format!("{function}: {message}")).into()
+}

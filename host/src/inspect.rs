@@ -1,0 +1,420 @@
+//! What a program is, read from its bytes before anything is compiled: imports, exports, schemas, sizes.
+//!
+//! [`Inspection`] is cheap and reads sections only; [`check`] reads every instruction and holds the program to
+//! [`ProgramLimits`], because compiling is not covered by wasmtime's promise for untrusted input.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use wasmparser::{
+    BinaryReaderError, ExternalKind, FuncType, FunctionBody, Operator, Parser, Payload, TypeRef, ValType, Validator,
+    WasmFeatures,
+};
+use wasmtime::ModuleExport;
+
+use crate::engine::{ALLOWED, TABLES_PER_PROGRAM};
+use crate::failure::{Failure, Kind};
+use crate::job::Digest;
+use crate::limits::ProgramLimits;
+
+/// Custom sections in which a program describes itself.
+const KWARGS_SECTION: &str = "ampule:kwargs";
+const RESULT_SECTION: &str = "ampule:result";
+const ABOUT_SECTION: &str = "ampule:about";
+
+/// The longest name that is shown whole.
+const NAME_CHARS: usize = 256;
+
+/// What a program is, as its bytes say.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The SHA-256 of the bytes.
+    pub digest: Digest,
+    /// The file's size.
+    pub size_bytes: usize,
+    /// What it needs from the host.
+    pub imports: Vec<Import>,
+    /// What it offers.
+    pub exports: Vec<Export>,
+    /// The bytes of linear memory with which it starts.
+    pub initial_memory_bytes: u64,
+    /// The size of its DWARF sections.
+    pub debug_bytes: usize,
+    /// The JSON Schema of its kwargs, if it carries one.
+    pub kwargs_schema: Option<Value>,
+    /// The JSON Schema of its result, if it carries one.
+    pub result_schema: Option<Value>,
+    /// What it says of itself: name, description, the SDK that built it.
+    pub about: Option<Value>,
+}
+
+/// One thing that a program needs from the host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Import {
+    /// The import module, such as `wasi_snapshot_preview1`.
+    pub module: String,
+    /// The name in it.
+    pub name: String,
+    /// Its type, such as `(i32, i32) -> i32`, or `memory`, `table`, `global`, `tag`.
+    pub signature: String,
+}
+
+/// One thing that a program offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Its type, as in [`Import::signature`].
+    pub signature: String,
+}
+
+/// The functions that make a run of a program, in the order in which they are called.
+pub(crate) struct Entry(Vec<ModuleExport>);
+
+impl Entry {
+    /// Finds the entry of a compiled program that was inspected.
+    pub(crate) fn of(module: &wasmtime::Module, inspection: &Inspection) -> Self {
+        Entry(inspection.entry_names().into_iter().filter_map(|name| module.get_export_index(name)).collect())
+    }
+
+    pub(crate) fn exports(&self) -> &[ModuleExport] {
+        &self.0
+    }
+}
+
+/// The imports that the runner offers, with their types.
+pub(crate) type Offered = BTreeMap<(String, String), String>;
+
+impl Inspection {
+    /// Reads a program's sections.
+    ///
+    /// # Errors
+    /// A `bad_program` failure if the bytes are no core WebAssembly module, or a schema in them is no JSON.
+    pub fn of(bytes: &[u8], limits: &ProgramLimits) -> Result<Self, Failure> {
+        refuse_what_is_no_module(bytes, limits)?;
+        let mut sections = Sections::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            sections.read(payload.map_err(invalid)?, limits)?;
+        }
+        Ok(Inspection {
+            digest: Digest::of(bytes),
+            size_bytes: bytes.len(),
+            imports: sections.imports,
+            exports: sections.exports,
+            initial_memory_bytes: sections.initial_memory_bytes,
+            debug_bytes: sections.debug_bytes,
+            kwargs_schema: sections.kwargs_schema,
+            result_schema: sections.result_schema,
+            about: sections.about,
+        })
+    }
+
+    /// Whether a WASI context is needed.
+    pub(crate) fn imports_wasi(&self) -> bool {
+        self.imports.iter().any(|import| import.module == "wasi_snapshot_preview1")
+    }
+
+    /// `_start`, which wins, or `_initialize` if it is there and then `run`. Empty if neither is there.
+    #[must_use]
+    pub fn entry_names(&self) -> Vec<&'static str> {
+        if self.exports_function("_start") {
+            return vec!["_start"];
+        }
+        if !self.exports_function("run") {
+            return Vec::new();
+        }
+        ["_initialize", "run"].into_iter().filter(|name| self.exports_function(name)).collect()
+    }
+
+    fn exports_function(&self, name: &str) -> bool {
+        self.exports.iter().any(|export| export.name == name && export.signature == "()")
+    }
+
+    /// Refuses a program that could not be run: no entry, or imports that the runner does not offer. One message
+    /// names all of them.
+    pub(crate) fn refuse_unrunnable(&self, offered: &Offered) -> Result<(), Failure> {
+        let mut missing = String::new();
+        for import in &self.imports {
+            let key = (import.module.clone(), import.name.clone());
+            let name = format!("`{}.{}`", shown(&import.module), shown(&import.name));
+            let _ = match offered.get(&key) {
+                Some(signature) if *signature == import.signature => Ok(()),
+                Some(signature) => write!(missing, "\n  {name} as {}, which is {signature} here", import.signature),
+                None => write!(missing, "\n  {name} {}", import.signature),
+            };
+        }
+        if !missing.is_empty() {
+            return Err(bad_program(format!("the program imports what the runner does not offer:{missing}")));
+        }
+        if self.entry_names().is_empty() {
+            return Err(bad_program(
+                "expected the program to export a function `_start` or `run` without parameters \
+                 and results, found neither",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Sections {
+    types: Vec<Option<FuncType>>,
+    functions: Vec<u32>,
+    imports: Vec<Import>,
+    exports: Vec<Export>,
+    initial_memory_bytes: u64,
+    debug_bytes: usize,
+    kwargs_schema: Option<Value>,
+    result_schema: Option<Value>,
+    about: Option<Value>,
+}
+
+impl Sections {
+    fn read(&mut self, payload: Payload<'_>, limits: &ProgramLimits) -> Result<(), Failure> {
+        let few = |what: &str, count: u32| within(what, u64::from(count), u64::from(limits.section_entries));
+        match payload {
+            Payload::TypeSection(reader) => {
+                few("types", reader.count())?;
+                for group in reader {
+                    for recorded in group.map_err(invalid)?.into_types() {
+                        self.types.push(match recorded.composite_type.inner {
+                            wasmparser::CompositeInnerType::Func(function) => Some(function),
+                            _ => None,
+                        });
+                    }
+                }
+            }
+            Payload::ImportSection(reader) => {
+                few("imports", reader.count())?;
+                for import in reader.into_imports() {
+                    let import = import.map_err(invalid)?;
+                    let signature = self.signature_of(import.ty);
+                    if let TypeRef::Func(index) = import.ty {
+                        self.functions.push(index);
+                    }
+                    self.imports.push(Import { module: import.module.into(), name: import.name.into(), signature });
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                within("functions", u64::from(reader.count()), u64::from(limits.functions))?;
+                for index in reader {
+                    self.functions.push(index.map_err(invalid)?);
+                }
+            }
+            Payload::TableSection(reader) => within("tables", reader.count().into(), TABLES_PER_PROGRAM.into())?,
+            Payload::MemorySection(reader) => {
+                within("memories", reader.count().into(), 1)?;
+                for memory in reader {
+                    let pages = memory.map_err(invalid)?.initial;
+                    self.initial_memory_bytes = self.initial_memory_bytes.saturating_add(pages.saturating_mul(65_536));
+                }
+            }
+            Payload::ExportSection(reader) => {
+                few("exports", reader.count())?;
+                for export in reader {
+                    let export = export.map_err(invalid)?;
+                    let signature = match export.kind {
+                        ExternalKind::Func => self.function_signature(export.index),
+                        kind => kind_name(kind).to_owned(),
+                    };
+                    self.exports.push(Export { name: export.name.into(), signature });
+                }
+            }
+            Payload::GlobalSection(reader) => few("globals", reader.count())?,
+            Payload::DataSection(reader) => few("data segments", reader.count())?,
+            Payload::ElementSection(reader) => few("element segments", reader.count())?,
+            Payload::CustomSection(reader) => self.read_custom(reader.name(), reader.data(), limits)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_custom(&mut self, name: &str, data: &[u8], limits: &ProgramLimits) -> Result<(), Failure> {
+        let target = match name {
+            KWARGS_SECTION => &mut self.kwargs_schema,
+            RESULT_SECTION => &mut self.result_schema,
+            ABOUT_SECTION => &mut self.about,
+            _ => {
+                if name.starts_with(".debug_") {
+                    self.debug_bytes += data.len();
+                }
+                return Ok(());
+            }
+        };
+        within(&format!("bytes in section `{name}`"), data.len() as u64, limits.schema_bytes as u64)?;
+        let value = serde_json::from_slice(data)
+            .map_err(|error| bad_program(format!("section `{name}`: expected JSON: {error}")))?;
+        *target = Some(value);
+        Ok(())
+    }
+
+    fn signature_of(&self, import: TypeRef) -> String {
+        match import {
+            TypeRef::Func(index) | TypeRef::FuncExact(index) => self.type_signature(index),
+            TypeRef::Table(_) => "table".to_owned(),
+            TypeRef::Memory(_) => "memory".to_owned(),
+            TypeRef::Global(_) => "global".to_owned(),
+            TypeRef::Tag(_) => "tag".to_owned(),
+        }
+    }
+
+    fn function_signature(&self, function: u32) -> String {
+        self.functions.get(function as usize).map_or_else(|| "?".to_owned(), |index| self.type_signature(*index))
+    }
+
+    fn type_signature(&self, index: u32) -> String {
+        match self.types.get(index as usize) {
+            Some(Some(function)) => signature(function.params(), function.results()),
+            _ => "?".to_owned(),
+        }
+    }
+}
+
+/// A function type as text: `()`, `(i32, i32)`, `(i64) -> i32`.
+pub(crate) fn signature<T: std::fmt::Display>(parameters: &[T], results: &[T]) -> String {
+    let list = |types: &[T]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match results {
+        [] => format!("({})", list(parameters)),
+        [one] => format!("({}) -> {one}", list(parameters)),
+        many => format!("({}) -> ({})", list(parameters), list(many)),
+    }
+}
+
+/// Reads every instruction: the program is valid, uses only what is allowed, and stays under the limits.
+pub(crate) fn check(bytes: &[u8], limits: &ProgramLimits) -> Result<(), Failure> {
+    // One memory for a core module, though adapters of components may have several.
+    let features = ALLOWED.difference(WasmFeatures::MULTI_MEMORY);
+    let mut validator = Validator::new_with_features(features);
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(invalid)?;
+        if let Payload::CodeSectionEntry(body) = &payload {
+            check_body(body, limits)?;
+        }
+        refuse_external_references(&payload)?;
+        if let wasmparser::ValidPayload::Func(function, body) = validator.payload(&payload).map_err(invalid)? {
+            function.into_validator(Default::default()).validate(&body).map_err(invalid)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_body(body: &FunctionBody<'_>, limits: &ProgramLimits) -> Result<(), Failure> {
+    within("bytes in one function", body.as_bytes().len() as u64, limits.body_bytes as u64)?;
+    let mut locals = 0u64;
+    for group in body.get_locals_reader().map_err(invalid)? {
+        let (count, kind) = group.map_err(invalid)?;
+        locals += u64::from(count);
+        refuse_external_reference(kind)?;
+    }
+    within("locals in one function", locals, u64::from(limits.locals))?;
+    let mut depth = 0usize;
+    for operator in body.get_operators_reader().map_err(invalid)? {
+        match operator.map_err(invalid)? {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                depth += 1;
+                within("nested blocks", depth as u64, limits.nesting as u64)?;
+            }
+            Operator::End => depth = depth.saturating_sub(1),
+            Operator::BrTable { targets } => {
+                within("targets of one br_table", u64::from(targets.len()), u64::from(limits.branch_targets))?;
+            }
+            Operator::RefNull { hty } if hty == wasmparser::HeapType::EXTERN => return Err(external_reference()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `externref` is part of WebAssembly 2.0, but would need a collector that is not built in.
+fn refuse_external_references(payload: &Payload<'_>) -> Result<(), Failure> {
+    match payload {
+        Payload::TypeSection(reader) => {
+            for group in reader.clone() {
+                for recorded in group.map_err(invalid)?.into_types() {
+                    if let wasmparser::CompositeInnerType::Func(function) = recorded.composite_type.inner {
+                        function
+                            .params()
+                            .iter()
+                            .chain(function.results())
+                            .try_for_each(|t| refuse_external_reference(*t))?;
+                    }
+                }
+            }
+        }
+        Payload::TableSection(reader) => {
+            for table in reader.clone() {
+                refuse_external_reference(ValType::Ref(table.map_err(invalid)?.ty.element_type))?;
+            }
+        }
+        Payload::GlobalSection(reader) => {
+            for global in reader.clone() {
+                refuse_external_reference(global.map_err(invalid)?.ty.content_type)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn refuse_external_reference(kind: ValType) -> Result<(), Failure> {
+    if kind == ValType::EXTERNREF { Err(external_reference()) } else { Ok(()) }
+}
+
+fn external_reference() -> Failure {
+    bad_program("the program uses `externref`, which is not allowed here")
+}
+
+fn refuse_what_is_no_module(bytes: &[u8], limits: &ProgramLimits) -> Result<(), Failure> {
+    within("bytes", bytes.len() as u64, limits.wasm_bytes as u64)?;
+    if Parser::is_core_wasm(bytes) {
+        return Ok(());
+    }
+    Err(bad_program(if Parser::is_component(bytes) {
+        "expected a core WebAssembly module, found a component".to_owned()
+    } else if bytes.starts_with(b"\x7fELF") {
+        "expected a WebAssembly module, found an ELF file: native code, compiled modules included, is never run"
+            .to_owned()
+    } else if bytes.trim_ascii_start().starts_with(b"(") || bytes.trim_ascii_start().starts_with(b";;") {
+        "expected a WebAssembly module, found what looks like its text form; load that as text".to_owned()
+    } else {
+        let start = bytes[..bytes.len().min(8)].escape_ascii();
+        format!(
+            "expected a WebAssembly module (`\\0asm`, version 1), found {} bytes that begin with \"{start}\"",
+            bytes.len()
+        )
+    }))
+}
+
+fn within(what: &str, found: u64, limit: u64) -> Result<(), Failure> {
+    if found <= limit {
+        return Ok(());
+    }
+    Err(bad_program(format!("the program is too large: expected at most {limit} {what}, found {found}")))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn invalid(error: BinaryReaderError) -> Failure {
+    bad_program(format!("the program is not valid here: {} at byte {}", error.message(), error.offset()))
+}
+
+fn kind_name(kind: ExternalKind) -> &'static str {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => "function",
+        ExternalKind::Table => "table",
+        ExternalKind::Memory => "memory",
+        ExternalKind::Global => "global",
+        ExternalKind::Tag => "tag",
+    }
+}
+
+/// A name from a program, safe to show: control characters escaped, and cut if long.
+fn shown(name: &str) -> String {
+    let short: String = name.chars().take(NAME_CHARS).collect();
+    short.escape_debug().to_string()
+}
+
+fn bad_program(message: impl Into<String>) -> Failure {
+    Failure::new(Kind::BadProgram, message)
+}

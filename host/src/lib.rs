@@ -1,0 +1,72 @@
+//! # Ampule
+//!
+//! Runs jobs that nobody has to trust. A job is a WebAssembly program; each run is sealed in a store of its own, with
+//! fuel, a deadline and a memory ceiling. It hands JSON values out through one import, `_return`, and ends in exactly
+//! one callback on the host: `at_return` with the value, or `at_err` with a failure that says what happened.
+//!
+//! Start at [`Runner`]; say what to run with [`Job`]; read how it ended in [`Outcome`].
+//!
+//! # Layout
+//! Files follow the data: each imports only what is named before it here.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `failure` | how a run can fail, as data |
+//! | `error` | the host's own faults |
+//! | `limits`, `finite`, `kwargs`, `grants`, `job` | what to run, with what, under which ceilings |
+//! | `capture`, `outcome` | what a run wrote; how it ended, decided from wasmtime's types |
+//! | `engine`, `ticker` | the wasmtime engine and the thread that makes busy guests yield |
+//! | `memory`, `events`, `handle`, `deterministic` | what a run holds while it runs |
+//! | `abi`, `wasi` | what a guest may call |
+//! | `inspect`, `sandbox` | what a program is; one run, sealed |
+//! | `compile`, `cache`, `program`, `catalog`, `loader` | from bytes to a program that is ready to run |
+//! | `call`, `live`, `end`, `admission` | whom to tell, who is alive, how it is told, who may start |
+//! | `runner` | all of it together |
+
+mod abi;
+mod admission;
+mod cache;
+mod call;
+mod capture;
+mod catalog;
+mod compile;
+mod deterministic;
+mod end;
+mod engine;
+mod error;
+mod events;
+mod failure;
+mod finite;
+mod grants;
+mod handle;
+mod inspect;
+mod job;
+mod kwargs;
+mod limits;
+mod live;
+mod loader;
+mod memory;
+mod outcome;
+mod program;
+mod runner;
+mod sandbox;
+mod ticker;
+mod wasi;
+
+pub use serde_json::Value;
+
+pub use crate::call::{BoxError, Call, Closure};
+pub use crate::capture::{Output, Truncated};
+pub use crate::compile::{Compiler, compile_child, refusal_status};
+pub use crate::error::{Error, LoadError};
+pub use crate::events::{Event, Events};
+pub use crate::failure::{Backtrace, Failure, Frame, Kind, LogLevel, LogLine, TrapCode};
+pub use crate::grants::{Access, Allowance, Clock, DETERMINISTIC_START_UNIX_SECONDS, Directory, Grants, Random};
+pub use crate::handle::{Control, JobHandle, Status};
+pub use crate::inspect::{Export, Import, Inspection};
+pub use crate::job::{Digest, Job, JobId, ProgramRef};
+pub use crate::kwargs::{Kwargs, RESERVED};
+pub use crate::limits::{LimitOverrides, Limits, MAX_MEMORY_BYTES, MAX_TABLE_ELEMENTS, MAX_TIMEOUT, ProgramLimits};
+pub use crate::outcome::{Fuel, Outcome, Usage};
+pub use crate::program::Program;
+pub use crate::runner::{Delayed, Load, Runner, RunnerBuilder, Shutdown};

@@ -1,0 +1,169 @@
+//! How a program is loaded: inspected, then found in the cache or checked and compiled, then linked.
+//!
+//! Each program is loaded once however many ask for it at the same time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use wasmtime::{Engine, Extern, Linker, Module, Store};
+
+use crate::abi::{self, State};
+use crate::cache::Cache;
+use crate::catalog::Catalog;
+use crate::compile::{self, Compiler};
+use crate::engine;
+use crate::error::{Error, LoadError};
+use crate::failure::{Failure, Kind};
+use crate::inspect::{self, Inspection, Offered};
+use crate::job::Digest;
+use crate::limits::ProgramLimits;
+use crate::program::{self, Loaded, Program};
+
+/// Programs that are compiled at the same time. More would only share the same processors and add up their memory.
+const COMPILING_AT_ONCE: usize = 2;
+
+/// What turns bytes into programs for one engine.
+pub(crate) struct Loader {
+    engine: Engine,
+    fingerprint: u64,
+    metering: bool,
+    linker: Linker<State>,
+    virtual_linker: Arc<Linker<State>>,
+    offered: Offered,
+    limits: ProgramLimits,
+    cache: Option<Cache>,
+    compiler: Compiler,
+    compiling: Semaphore,
+    /// One lock for each program that is being loaded.
+    loading: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// How programs are loaded.
+pub(crate) struct LoaderConfig {
+    pub(crate) metering: bool,
+    pub(crate) limits: ProgramLimits,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) compiler: Compiler,
+}
+
+impl Loader {
+    pub(crate) fn new(engine: &Engine, idle: Store<State>, config: LoaderConfig) -> Result<Self, Error> {
+        let fault = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
+        let linker = abi::linker(engine, false).map_err(fault)?;
+        let virtual_linker = Arc::new(abi::linker(engine, true).map_err(fault)?);
+        Ok(Loader {
+            fingerprint: engine::fingerprint(engine),
+            offered: offered(&linker, idle),
+            engine: engine.clone(),
+            metering: config.metering,
+            linker,
+            virtual_linker,
+            limits: config.limits,
+            cache: config.cache,
+            compiler: config.compiler,
+            compiling: Semaphore::new(COMPILING_AT_ONCE),
+            loading: Mutex::default(),
+        })
+    }
+
+    /// Reads what a program is and says whether it would be accepted, without compiling it.
+    pub(crate) fn inspect(&self, wasm: &[u8]) -> (Result<Inspection, Failure>, Option<Failure>) {
+        let inspection = match Inspection::of(wasm, &self.limits) {
+            Ok(inspection) => inspection,
+            Err(failure) => return (Err(failure.clone()), Some(failure)),
+        };
+        let refusal = inspection
+            .refuse_unrunnable(&self.offered)
+            .and_then(|()| program::kwargs_validator(&inspection).map(|_| ()))
+            .and_then(|()| inspect::check(wasm, &self.limits))
+            .err();
+        (Ok(inspection), refusal)
+    }
+
+    /// Loads a program, or gives the one that is loaded already. `blocking` runs what takes long.
+    pub(crate) async fn load(
+        self: &Arc<Self>,
+        catalog: &Catalog,
+        blocking: &tokio::runtime::Handle,
+        wasm: Vec<u8>,
+    ) -> Result<Program, LoadError> {
+        let digest = Digest::of(&wasm);
+        let turn = self.turn(digest);
+        let _loading = turn.lock().await;
+        if let Some(program) = catalog.loaded(&digest) {
+            return Ok(program);
+        }
+        let loader = Arc::clone(self);
+        let permit = self.compiling.acquire().await.expect("the semaphore is never closed");
+        let prepared = blocking.spawn_blocking(move || loader.prepare(&wasm)).await;
+        drop(permit);
+        let loaded =
+            prepared.map_err(|error| Error::Compiler(format!("loading did not end: {error}")).into()).flatten();
+        // Remembered before the turn is forgotten, so that nobody who comes between the two loads it again.
+        if let Ok(program) = &loaded {
+            catalog.remember(program);
+        }
+        self.forget_turn(&digest);
+        loaded
+    }
+
+    fn turn(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
+        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(loading.entry(digest).or_default())
+    }
+
+    fn forget_turn(&self, digest: &Digest) {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+    }
+
+    fn prepare(&self, wasm: &[u8]) -> Result<Program, LoadError> {
+        let inspection = Inspection::of(wasm, &self.limits)?;
+        inspection.refuse_unrunnable(&self.offered)?;
+        let kwargs_schema = program::kwargs_validator(&inspection)?;
+        let module = self.module(wasm, &inspection)?;
+        let loaded = Loaded::link(inspection, kwargs_schema, module, &self.linker, Arc::clone(&self.virtual_linker))?;
+        Ok(Program(Arc::new(loaded)))
+    }
+
+    fn module(&self, wasm: &[u8], inspection: &Inspection) -> Result<Module, LoadError> {
+        let digest = &inspection.digest;
+        let cached = self.cache.as_ref().and_then(|cache| cache.load(digest, self.fingerprint));
+        if let Some(module) = cached.and_then(|compiled| self.deserialize(&compiled).ok()) {
+            return Ok(module);
+        }
+        inspect::check(wasm, &self.limits)?;
+        let stripped =
+            (inspection.debug_bytes > self.limits.debug_bytes).then(|| compile::without_debug_sections(wasm));
+        let compiled = self.compiler.compile(&self.engine, self.metering, stripped.as_deref().unwrap_or(wasm))?;
+        let module = self.deserialize(&compiled).map_err(|error| {
+            Failure::new(Kind::BadProgram, format!("the program does not fit into a slot of this runner: {error:#}"))
+        })?;
+        if let Some(cache) = &self.cache {
+            cache.store(digest, self.fingerprint, &compiled);
+        }
+        Ok(module)
+    }
+
+    fn deserialize(&self, compiled: &[u8]) -> wasmtime::Result<Module> {
+        // SAFETY: these bytes are native code and are trusted as such. They come from our own compiler just now, or
+        // from a directory that only we can enter, under a code made with our own key for this program and engine.
+        unsafe { Module::deserialize(&self.engine, compiled) }
+    }
+}
+
+/// Everything that a linker defines, by name and type.
+fn offered(linker: &Linker<State>, mut idle: Store<State>) -> Offered {
+    let mut offered = Offered::new();
+    let definitions: Vec<_> =
+        linker.iter(&mut idle).map(|(module, name, item)| (module.to_owned(), name.to_owned(), item)).collect();
+    for (module, name, item) in definitions {
+        if let Extern::Func(function) = item {
+            let kind = function.ty(&idle);
+            let parameters: Vec<_> = kind.params().collect();
+            let results: Vec<_> = kind.results().collect();
+            offered.insert((module, name), inspect::signature(&parameters, &results));
+        }
+    }
+    offered
+}

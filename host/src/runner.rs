@@ -1,0 +1,389 @@
+//! The embeddable entry: takes jobs, runs each in a sandbox on threads of its own, tells the caller how it ended.
+
+mod builder;
+mod run;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::oneshot;
+
+pub use self::builder::RunnerBuilder;
+use self::run::{Accepted, Run};
+use crate::admission::Admission;
+use crate::call::{Call, Callbacks, Closure};
+use crate::catalog::Catalog;
+use crate::end::{End, Parts};
+use crate::error::{Error, LoadError};
+use crate::events::EventQueue;
+use crate::failure::{Failure, Kind};
+use crate::grants::Allowance;
+use crate::handle::{Control, JobHandle, Status};
+use crate::inspect::Inspection;
+use crate::job::{Digest, Job, JobId};
+use crate::limits::{Limits, MAX_TIMEOUT};
+use crate::live::{Flag, Live};
+use crate::loader::Loader;
+use crate::memory::MemoryBudget;
+use crate::program::Program;
+use crate::ticker::Ticker;
+
+/// How long runs that were told to stop, and threads that were told to end, are waited for.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs jobs. Cheap to clone; the last clone to be dropped stops everything, without waiting.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use ampule::{Job, Runner};
+///
+/// let runner = Runner::builder().pool_size(4).build()?;
+/// let program = runner.load_wat(r#"(module
+///     (import "ampule" "_return" (func $return (param i32 i32)))
+///     (memory (export "memory") 1) (data (i32.const 0) "42")
+///     (func (export "run") (call $return (i32.const 0) (i32.const 2))))"#).await?;
+/// let outcome = runner.run_async(Job::new(&program))?.await;
+/// assert_eq!(outcome.result?, 42);
+/// # Ok(()) }) }
+/// ```
+#[derive(Clone)]
+pub struct Runner(Arc<Owner>);
+
+/// What all runs of a runner share.
+pub(crate) struct Core {
+    ticker: Ticker,
+    loader: Arc<Loader>,
+    catalog: Catalog,
+    limits: Limits,
+    metering: bool,
+    allowance: Allowance,
+    budget: MemoryBudget,
+    sealed: Admission,
+    native: Admission,
+    live: Live,
+    /// No new runs, and no delayed ones.
+    closing: Flag,
+    /// Running ones stop too.
+    stopping: Flag,
+    delayed: Mutex<BTreeMap<JobId, Delayed>>,
+}
+
+/// Owns what must be stopped: the guests' runtime and, through the core, the ticker.
+struct Owner {
+    core: Arc<Core>,
+    handle: Handle,
+    guests: Mutex<Option<Runtime>>,
+}
+
+/// A delayed run, as listed by [`Runner::delayed`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Delayed {
+    /// The job's name.
+    pub name: String,
+    /// When its delay is over, by the wall clock as it stood at the call.
+    pub due: SystemTime,
+    /// The means to cancel, pause or hurry it.
+    pub control: Control,
+}
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// Runs that were stopped because the grace period was over, or that were still delayed.
+    pub stopped: usize,
+    /// Runs that did not even stop: native closures that go on.
+    pub left: usize,
+}
+
+/// What a runner is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Load {
+    /// Runs that were accepted and have not ended, the delayed ones included.
+    pub alive: usize,
+    /// Runs that wait for a slot.
+    pub waiting: usize,
+    /// Slots that are free.
+    pub free_slots: usize,
+}
+
+impl Runner {
+    /// Starts the description of a runner.
+    #[must_use]
+    pub fn builder() -> RunnerBuilder {
+        RunnerBuilder::default()
+    }
+
+    /// Loads a program from its bytes. What is loaded already costs one hash of the bytes.
+    ///
+    /// # Errors
+    /// [`LoadError::Refused`] with a `bad_program` failure, or [`LoadError::Host`].
+    pub async fn load(&self, wasm: impl Into<Vec<u8>>) -> Result<Program, LoadError> {
+        let core = &self.0.core;
+        core.loader.load(&core.catalog, &self.0.handle, wasm.into()).await
+    }
+
+    /// Loads a program from a file of bytes.
+    ///
+    /// # Errors
+    /// As [`Runner::load`]; [`Error::Io`] if the file cannot be read.
+    pub async fn load_file(&self, path: impl AsRef<Path>) -> Result<Program, LoadError> {
+        let path = path.as_ref();
+        let wasm = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        self.load(wasm).await
+    }
+
+    /// Loads a program from the text form of WebAssembly. Bytes are never taken for text, nor text for bytes.
+    ///
+    /// # Errors
+    /// As [`Runner::load`].
+    pub async fn load_wat(&self, text: &str) -> Result<Program, LoadError> {
+        self.load(assemble(text)?).await
+    }
+
+    /// Reads what a program is, without loading it, and why it would be refused, if it would be.
+    ///
+    /// # Errors
+    /// A `bad_program` failure if the bytes are no program at all.
+    pub fn inspect(&self, wasm: &[u8]) -> Result<(Inspection, Option<Failure>), Failure> {
+        let (inspection, refusal) = self.0.core.loader.inspect(wasm);
+        inspection.map(|inspection| (inspection, refusal))
+    }
+
+    /// Gives a program a name by which jobs may mean it, in place of the one that had it.
+    pub fn register(&self, name: impl Into<String>, program: &Program) {
+        self.0.core.catalog.register(name.into(), program.clone());
+    }
+
+    /// The names that programs were given, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.core.catalog.names()
+    }
+
+    /// Runs a job in a sandbox of its own and returns at once.
+    ///
+    /// # Errors
+    /// [`Error::NoRuntime`] outside a tokio runtime, [`Error::Busy`] if too many wait, [`Error::ShuttingDown`],
+    /// [`Error::UnknownProgram`], and [`Error::Limit`] or [`Error::Grant`] for a job that no run could be given.
+    /// No callback is called then. All else, refusals of the job included, comes to `at_err`.
+    pub fn run_async(&self, call: impl Into<Call<Job>>) -> Result<JobHandle, Error> {
+        let Call { work: job, callbacks } = call.into();
+        let accepted = self.accept(&job)?;
+        let place = self.0.core.sealed.enter()?;
+        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Waiting)?;
+        if let Some(run) = run {
+            self.0.handle.spawn(run.serve(place));
+        }
+        Ok(handle)
+    }
+
+    /// Runs a job after a delay, counted from now. Until then it holds no slot and can be paused, hurried and
+    /// cancelled through its handle or [`Runner::delayed`]. It is kept in memory only.
+    ///
+    /// # Errors
+    /// As [`Runner::run_async`], without [`Error::Busy`]; [`Error::Limit`] for a delay of more than thirty days.
+    pub fn delay(&self, delay: Duration, call: impl Into<Call<Job>>) -> Result<JobHandle, Error> {
+        let Call { work: job, callbacks } = call.into();
+        if delay > MAX_TIMEOUT {
+            let expected = format!("at most {} s", MAX_TIMEOUT.as_secs());
+            return Err(Error::Limit { field: "delay", expected, found: format!("{} s", delay.as_secs()) });
+        }
+        let accepted = self.accept(&job)?;
+        let name = job.name.clone();
+        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Delayed)?;
+        if let Some(run) = run {
+            let entry = Delayed { name, due: SystemTime::now() + delay, control: handle.control() };
+            self.0.core.delayed().insert(handle.id(), entry);
+            self.0.handle.spawn(run.serve_after(Instant::now() + delay));
+        }
+        Ok(handle)
+    }
+
+    /// The runs whose delay is not over, oldest first; those of one name, if one is given.
+    #[must_use]
+    pub fn delayed(&self, name: Option<&str>) -> Vec<Delayed> {
+        let delayed = self.0.core.delayed();
+        delayed.values().filter(|entry| name.is_none_or(|name| entry.name == name)).cloned().collect()
+    }
+
+    /// Runs native code with the callbacks and the handle of a job. **Not sealed**, see [`Closure`].
+    ///
+    /// # Errors
+    /// [`Error::NoRuntime`], [`Error::Busy`], [`Error::ShuttingDown`].
+    pub fn run_thread(&self, call: Call<Closure>) -> Result<JobHandle, Error> {
+        let Call { work, callbacks } = call;
+        let caller = self.caller()?;
+        let place = self.0.core.native.enter()?;
+        let (end, handle) = self.begin(caller, callbacks, None, self.0.core.limits.event_count, Status::Waiting);
+        let (core, control, threads) = (Arc::clone(&self.0.core), handle.control(), self.0.handle.clone());
+        self.0.handle.spawn(run::serve_native(core, control, threads, work, end, place));
+        Ok(handle)
+    }
+
+    /// What this runner is busy with.
+    #[must_use]
+    pub fn load_now(&self) -> Load {
+        let core = &self.0.core;
+        Load { alive: core.live.count(), waiting: core.sealed.waiting(), free_slots: core.sealed.free_slots() }
+    }
+
+    /// Ends the runner: takes no more runs, cancels the delayed ones, waits up to `grace` for the others, then stops
+    /// them, and joins all threads. Every run gets its callback. The second call finds nothing to do.
+    pub async fn shutdown(&self, grace: Duration) -> Shutdown {
+        let core = Arc::clone(&self.0.core);
+        core.closing.raise();
+        let (delayed, owner) = (core.delayed().len(), Arc::clone(&self.0));
+        let Some(guests) = owner.guests.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Shutdown { stopped: 0, left: 0 };
+        };
+        let drain = guests.spawn(async move {
+            let mut stopped = delayed;
+            if tokio::time::timeout(grace, core.live.drained()).await.is_err() {
+                stopped += core.live.count();
+                core.stopping.raise();
+                // What does not stop even so is counted below.
+                let _ = tokio::time::timeout(STOP_TIMEOUT, core.live.drained()).await;
+            }
+            Shutdown { stopped, left: core.live.count() }
+        });
+        let report = drain.await.unwrap_or(Shutdown { stopped: 0, left: self.0.core.live.count() });
+        let (sender, joined) = oneshot::channel();
+        let core = Arc::clone(&self.0.core);
+        // A runtime may not be shut down from within another, so a thread does it.
+        let thread = std::thread::Builder::new().name("ampule-shutdown".to_owned()).spawn(move || {
+            core.ticker.stop();
+            core.ticker.join();
+            guests.shutdown_timeout(STOP_TIMEOUT);
+            let _ = sender.send(());
+        });
+        if thread.is_ok() {
+            // The sender is dropped with the thread at the latest.
+            let _ = joined.await;
+        }
+        report
+    }
+
+    /// Refuses, as the host, what no run could be given.
+    fn accept(&self, job: &Job) -> Result<Accepted, Error> {
+        let core = &self.0.core;
+        let caller = self.caller()?;
+        let limits = job.limits.over(&core.limits);
+        limits.check()?;
+        if limits.fuel.is_some() && !core.metering {
+            let (expected, found) = ("none, for this runner does not meter".to_owned(), "a budget".to_owned());
+            return Err(Error::Limit { field: "fuel", expected, found });
+        }
+        job.grants.check()?;
+        let program = core.catalog.resolve(&job.program)?;
+        Ok(Accepted { caller, limits, program })
+    }
+
+    fn caller(&self) -> Result<Handle, Error> {
+        let caller = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        if self.0.core.closing.is_raised() { Err(Error::ShuttingDown) } else { Ok(caller) }
+    }
+
+    /// Makes a run of an accepted job; none if the job itself is refused, whose end is then under way.
+    fn prepare(
+        &self,
+        job: Job,
+        accepted: Accepted,
+        callbacks: Callbacks,
+        status: Status,
+    ) -> Result<(Option<Run>, JobHandle), Error> {
+        let core = &self.0.core;
+        let Accepted { caller, limits, program } = accepted;
+        let (end, handle) = self.begin(caller, callbacks, Some(program.digest()), limits.event_count, status);
+        let kwargs = Bytes::from(job.kwargs.to_json());
+        if let Some(failure) = core.refusal(&job, &limits, &program, kwargs.len()) {
+            end.refuse(failure);
+            return Ok((None, handle));
+        }
+        let run = Run {
+            core: Arc::clone(core),
+            program,
+            name: Arc::from(job.name),
+            kwargs,
+            limits,
+            grants: job.grants,
+            control: handle.control(),
+            events: handle.queue(),
+            called: Instant::now(),
+            end,
+        };
+        Ok((Some(run), handle))
+    }
+
+    fn begin(
+        &self,
+        caller: Handle,
+        callbacks: Callbacks,
+        program: Option<Digest>,
+        event_count: usize,
+        status: Status,
+    ) -> (End, JobHandle) {
+        let control = Control::new(JobId::fresh(), status);
+        let events = Arc::new(EventQueue::new(event_count));
+        let (resolve, outcome) = oneshot::channel();
+        let handle = JobHandle::new(control.clone(), Arc::clone(&events), outcome);
+        let alive = self.0.core.live.enter();
+        let called = Instant::now();
+        (End::new(Parts { callbacks, caller, control, events, resolve, program, called, alive }), handle)
+    }
+}
+
+impl Core {
+    /// Why the job is refused before anything of it runs, if it is.
+    fn refusal(&self, job: &Job, limits: &Limits, program: &Program, kwargs_bytes: usize) -> Option<Failure> {
+        if let Some(why) = self.allowance.refusal(&job.grants) {
+            return Some(Failure::new(Kind::Denied, why));
+        }
+        if kwargs_bytes > limits.kwargs_bytes {
+            let limit = limits.kwargs_bytes;
+            let why = format!("kwargs: expected at most {limit} bytes of JSON, found {kwargs_bytes}");
+            return Some(Failure::new(Kind::BadKwargs, why));
+        }
+        program.0.kwargs_refusal(&job.kwargs).map(|why| Failure::new(Kind::BadKwargs, why))
+    }
+
+    fn delayed(&self) -> std::sync::MutexGuard<'_, BTreeMap<JobId, Delayed>> {
+        self.delayed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Assembles the text form of WebAssembly.
+fn assemble(text: &str) -> Result<Vec<u8>, Failure> {
+    let refused = |error: wat::Error| Failure::new(Kind::BadProgram, format!("the program's text: {error}"));
+    wat::parse_str(text).map_err(refused)
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runner").field(&self.load_now()).finish()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.core.closing.raise();
+        self.core.stopping.raise();
+        self.core.ticker.stop();
+        if let Some(guests) = self.guests.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            // Waits for nothing. Runs are dropped where they stand, and their ends tell their callers.
+            guests.shutdown_background();
+        }
+    }
+}
+
+/// A value for the end of a native closure; see `run.rs`.
+type NativeResult = Result<Value, Failure>;

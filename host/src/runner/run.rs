@@ -1,0 +1,159 @@
+//! One run's way through the runner: a slot, memory, the sandbox, its end. Each step can be cancelled.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use super::{Core, NativeResult};
+use crate::admission::{Place, Slot};
+use crate::call::Closure;
+use crate::capture::Output;
+use crate::end::{End, panic_text};
+use crate::events::EventQueue;
+use crate::failure::{Failure, Kind};
+use crate::grants::{Clock, Grants};
+use crate::handle::{Control, Status};
+use crate::limits::Limits;
+use crate::memory::Reservation;
+use crate::outcome::{Outcome, Usage};
+use crate::program::Program;
+use crate::sandbox::{self, Given};
+
+/// A job that a run can be given.
+pub(super) struct Accepted {
+    pub(super) caller: Handle,
+    pub(super) limits: Limits,
+    pub(super) program: Program,
+}
+
+/// A run that was accepted.
+pub(super) struct Run {
+    pub(super) core: Arc<Core>,
+    pub(super) program: Program,
+    pub(super) name: Arc<str>,
+    pub(super) kwargs: Bytes,
+    pub(super) limits: Limits,
+    pub(super) grants: Grants,
+    pub(super) control: Control,
+    pub(super) events: Arc<EventQueue>,
+    pub(super) called: Instant,
+    pub(super) end: End,
+}
+
+impl Run {
+    /// Runs as soon as there is room.
+    pub(super) async fn serve(self, place: Place) {
+        // What is over the job's own limit is refused when the store asks for it.
+        let bytes = self.program.inspection().initial_memory_bytes.min(self.limits.memory_bytes);
+        let room = tokio::select! {
+            biased;
+            stop = stopped(&self.core, &self.control) => Err(stop),
+            room = room(&self.core, bytes, place) => room,
+        };
+        match room {
+            Ok((slot, reservation)) => self.run(slot, reservation).await,
+            Err(failure) => self.end.refuse(failure),
+        }
+    }
+
+    /// Runs when the delay is over, or when told to.
+    pub(super) async fn serve_after(self, due: Instant) {
+        let started = tokio::select! {
+            biased;
+            stop = stopped(&self.core, &self.control) => Err(stop),
+            () = self.core.closing.raised() => Err(cancelled("the runner shut down before the delay was over")),
+            () = self.control.started(tokio::time::sleep_until(due.into())) => Ok(()),
+        };
+        self.core.delayed().remove(&self.control.id());
+        if let Err(failure) = started {
+            return self.end.refuse(failure);
+        }
+        self.control.set_status(Status::Waiting);
+        let place = self.core.sealed.enter_accepted();
+        self.serve(place).await;
+    }
+
+    async fn run(self, slot: Slot, reservation: Reservation) {
+        let Run { core, program, name, kwargs, limits, grants, control, events, called, end } = self;
+        let sealable = match program.0.sealable(grants.clock != Clock::Host) {
+            Ok(sealable) => sealable,
+            Err(error) => return end.refuse(Failure::new(Kind::Host, error.to_string())),
+        };
+        control.set_status(Status::Running);
+        tracing::debug!(job_id = %control.id(), program = %program.digest(), name = &*name, "run started");
+        let ticks = core.ticker.while_running();
+        let (id, waited) = (control.id(), called.elapsed());
+        let given = Given { id, name, kwargs, limits, grants, reservation, events, waited };
+        let outcome = sandbox::run(sealable, given, &control, core.stopping.raised()).await;
+        // Whoever is called back finds the slot free.
+        drop((ticks, slot));
+        end.finish(outcome);
+    }
+}
+
+/// A slot, and the memory with which the program starts.
+async fn room(core: &Core, bytes: u64, place: Place) -> Result<(Slot, Reservation), Failure> {
+    let slot = place.slot().await;
+    let reservation = core.budget.reserve(bytes).await.ok_or_else(|| {
+        let message = format!("starts with {bytes} bytes of memory, more than all runs of this runner may hold");
+        Failure::new(Kind::OutOfMemory, message)
+    })?;
+    Ok((slot, reservation))
+}
+
+/// Runs native code on a thread where it may block.
+pub(super) async fn serve_native(
+    core: Arc<Core>,
+    control: Control,
+    threads: Handle,
+    work: Closure,
+    end: End,
+    place: Place,
+) {
+    let called = Instant::now();
+    let slot = tokio::select! {
+        biased;
+        stop = stopped(&core, &control) => return end.refuse(stop),
+        slot = place.slot() => slot,
+    };
+    control.set_status(Status::Running);
+    let started = Instant::now();
+    let running = threads.spawn_blocking(move || {
+        let result = catch_unwind(AssertUnwindSafe(work.0));
+        // The thread is in use until here, whoever still waits for it.
+        drop(slot);
+        result.unwrap_or_else(|panic| Err(Failure::new(Kind::Panic, panic_text(&*panic))))
+    });
+    let result: NativeResult = tokio::select! {
+        biased;
+        result = running => result.unwrap_or_else(|error| Err(Failure::new(Kind::Host, error.to_string()))),
+        stop = stopped(&core, &control) => Err(stop),
+    };
+    let returns = result.as_ref().ok().filter(|value| !value.is_null()).cloned().into_iter().collect();
+    let usage = Usage { wall: started.elapsed(), waited: started - called, ..Usage::default() };
+    end.finish(Outcome {
+        id: control.id(),
+        program: None,
+        result,
+        returns,
+        usage,
+        output: Output::default(),
+        callback_failures: Vec::new(),
+    });
+}
+
+/// Resolves when the run may not begin any more.
+async fn stopped(core: &Core, control: &Control) -> Failure {
+    tokio::select! {
+        biased;
+        () = control.cancelled() => cancelled("before it began"),
+        () = core.stopping.raised() => cancelled("the runner shut down"),
+    }
+}
+
+fn cancelled(why: &str) -> Failure {
+    Failure::new(Kind::Cancelled, format!("cancelled: {why}"))
+}
