@@ -18,7 +18,8 @@
 //! | `engine`, `ticker` | the wasmtime engine and the thread that makes busy guests yield |
 //! | `memory`, `events`, `handle`, `deterministic` | what a run holds while it runs |
 //! | `abi`, `wasi` | what a guest may call |
-//! | `inspect`, `sandbox` | what a program is; one run, sealed |
+//! | `inspect`, `check` | what a program is; whether it may be compiled |
+//! | `sandbox` | one run, sealed |
 //! | `compile`, `cache`, `program`, `catalog`, `loader` | from bytes to a program that is ready to run |
 //! | `call`, `live`, `end`, `admission` | whom to tell, who is alive, how it is told, who may start |
 //! | `runner` | all of it together |
@@ -29,6 +30,7 @@ mod cache;
 mod call;
 mod capture;
 mod catalog;
+mod check;
 mod compile;
 mod deterministic;
 mod end;

@@ -11,6 +11,7 @@ use wasmtime::{Engine, Extern, Linker, Module, Store};
 use crate::abi::{self, State};
 use crate::cache::Cache;
 use crate::catalog::Catalog;
+use crate::check;
 use crate::compile::{self, Compiler};
 use crate::engine;
 use crate::error::{Error, LoadError};
@@ -76,7 +77,7 @@ impl Loader {
         let refusal = inspection
             .refuse_unrunnable(&self.offered)
             .and_then(|()| program::kwargs_validator(&inspection).map(|_| ()))
-            .and_then(|()| inspect::check(wasm, &self.limits))
+            .and_then(|()| check::check(wasm, &self.limits))
             .err();
         (Ok(inspection), refusal)
     }
@@ -132,7 +133,7 @@ impl Loader {
         if let Some(module) = cached.and_then(|compiled| self.deserialize(&compiled).ok()) {
             return Ok(module);
         }
-        inspect::check(wasm, &self.limits)?;
+        check::check(wasm, &self.limits)?;
         let stripped =
             (inspection.debug_bytes > self.limits.debug_bytes).then(|| compile::without_debug_sections(wasm));
         let compiled = self.compiler.compile(&self.engine, self.metering, stripped.as_deref().unwrap_or(wasm))?;

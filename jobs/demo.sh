@@ -1,0 +1,27 @@
+#!/bin/sh
+# Runs the example jobs as a person would and shows what comes back. Called by `make run`, which builds first.
+# AMPULE is the binary, AMPULE_CATALOG the directory of the built jobs.
+set -u
+cd "$(dirname "$0")/.."
+failed=0
+
+# show EXPECTED-STATUS TITLE ARGUMENTS...
+show() {
+    expected=$1 title=$2
+    shift 2
+    printf '\n\033[1m%s\033[0m\n$ ampule %s\n' "$title" "$*"
+    "$AMPULE" "$@"
+    status=$?
+    if [ "$status" -ne "$expected" ]; then
+        printf 'demo: expected exit status %s, found %s\n' "$expected" "$status" >&2
+        failed=1
+    fi
+}
+
+show 0 "A job returns twice: the value is the list" run adder -k testvar=3
+show 0 "A real job on a real file" run csv_stats --dir jobs/input::/data
+show 0 "Markdown to HTML, from a directory that it may only read" run markdown --dir jobs/input::/data
+show 1 "A job that loops for ever is stopped by its timeout" run runaway -k how=loop --timeout 1s
+show 1 "A job that traps says where" run flaky -k how=trap
+show 3 "A mistyped argument is refused before anything is spent" run adder -k testvar=three
+exit $failed
