@@ -7,15 +7,14 @@ mod poll;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
 use wasmtime::{Caller, Extern, Linker, Memory};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
 use crate::capture::{self, LogBuffer};
 use crate::deterministic::VirtualClock;
-use crate::events::{Event, EventQueue};
-use crate::limits::Limits;
+use crate::events::Event;
+use crate::given::Given;
 use crate::memory::Meter;
 use crate::outcome::{GuestStop, Reported};
 
@@ -24,17 +23,12 @@ pub(crate) const MODULE: &str = "ampule";
 
 /// What one run carries through its host calls.
 pub(crate) struct State {
-    pub(crate) limits: Limits,
+    pub(crate) given: Box<Given>,
     pub(crate) meter: Meter,
     /// Present if the program imports any of WASI.
     pub(crate) wasi: Option<WasiP1Ctx>,
     /// Present in a run with a virtual clock.
     pub(crate) clock: Option<VirtualClock>,
-    /// The kwargs as JSON text.
-    pub(crate) kwargs: Bytes,
-    /// The job's name, for tracebacks.
-    pub(crate) name: Arc<str>,
-    pub(crate) events: Arc<EventQueue>,
     pub(crate) logs: LogBuffer,
     pub(crate) returns: Vec<Value>,
     pub(crate) return_bytes: usize,
@@ -46,9 +40,9 @@ pub(crate) struct State {
 impl State {
     /// Tells an event, if anybody could listen.
     fn tell(&self, event: impl FnOnce() -> Event) {
-        // One of the references is ours.
-        if Arc::strong_count(&self.events) > 1 {
-            self.events.push(event());
+        // One reference is ours and one is the end's.
+        if Arc::strong_count(&self.given.events) > 2 {
+            self.given.events.push(event());
         }
     }
 }
@@ -70,20 +64,18 @@ pub(crate) fn linker(engine: &wasmtime::Engine, virtual_clock: bool) -> wasmtime
     }
     linker.func_wrap(MODULE, "_return", return_value)?;
     linker.func_wrap("env", "_return", return_value)?;
-    linker.func_wrap(MODULE, "kwargs_len", |caller: Caller<'_, State>| caller.data().kwargs.len() as i32)?;
+    linker.func_wrap(MODULE, "kwargs_len", |caller: Caller<'_, State>| caller.data().given.kwargs.len() as i32)?;
     linker.func_wrap(MODULE, "kwargs_read", |mut caller: Caller<'_, State>, ptr: i32| {
-        let kwargs = caller.data().kwargs.clone();
-        write(&mut caller, "kwargs_read", ptr, &kwargs)
+        write(&mut caller, "kwargs_read", ptr, |given| &given.kwargs)
     })?;
     // Source strings come with the interpreters that read them; a program that is none finds an empty one.
     linker.func_wrap(MODULE, "source_len", || 0i32)?;
     linker.func_wrap(MODULE, "source_read", |mut caller: Caller<'_, State>, ptr: i32| {
-        write(&mut caller, "source_read", ptr, &[])
+        write(&mut caller, "source_read", ptr, |_| &[])
     })?;
-    linker.func_wrap(MODULE, "name_len", |caller: Caller<'_, State>| caller.data().name.len() as i32)?;
+    linker.func_wrap(MODULE, "name_len", |caller: Caller<'_, State>| caller.data().given.name.len() as i32)?;
     linker.func_wrap(MODULE, "name_read", |mut caller: Caller<'_, State>, ptr: i32| {
-        let name = Arc::clone(&caller.data().name);
-        write(&mut caller, "name_read", ptr, name.as_bytes())
+        write(&mut caller, "name_read", ptr, |given| given.name.as_bytes())
     })?;
     linker.func_wrap(MODULE, "fail", fail)?;
     linker.func_wrap(MODULE, "log", log)?;
@@ -95,7 +87,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine, virtual_clock: bool) -> wasmtime
 fn return_value(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<()> {
     let refuse = |message: String| wasmtime::Error::from(GuestStop::BadReturn(message));
     let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
-    let limits = &state.limits;
+    let limits = &state.given.limits;
     if state.returns.len() >= limits.return_count {
         return Err(refuse(format!("_return: returned more than {} values", limits.return_count)));
     }
@@ -117,7 +109,7 @@ fn progress(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Resu
     let refuse = |message: String| bad_call("progress", &message);
     let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
     let bytes = range(memory, ptr, len).map_err(refuse)?;
-    within(bytes.len(), state.limits.progress_bytes).map_err(refuse)?;
+    within(bytes.len(), state.given.limits.progress_bytes).map_err(refuse)?;
     let value = json(bytes).map_err(refuse)?;
     state.tell(|| Event::Progress(value));
     Ok(())
@@ -148,7 +140,7 @@ fn fail(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<(
     let refuse = |message: String| bad_call("fail", &message);
     let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
     let bytes = range(memory, ptr, len).map_err(refuse)?;
-    within(bytes.len(), state.limits.failure_bytes).map_err(refuse)?;
+    within(bytes.len(), state.given.limits.failure_bytes).map_err(refuse)?;
     let Value::Object(mut document) = json(bytes).map_err(refuse)? else {
         return Err(refuse("expected a JSON object with `type` and `message`".to_owned()));
     };
@@ -172,12 +164,17 @@ fn text(document: &mut Map<String, Value>, name: &str) -> Option<String> {
     }
 }
 
-/// Writes `bytes` into the guest at `ptr`.
-fn write(caller: &mut Caller<'_, State>, function: &str, ptr: i32, bytes: &[u8]) -> wasmtime::Result<()> {
+/// Writes what the run was given into the guest at `ptr`.
+fn write(
+    caller: &mut Caller<'_, State>,
+    function: &str,
+    ptr: i32,
+    what: impl FnOnce(&Given) -> &[u8],
+) -> wasmtime::Result<()> {
     let refuse = |message: String| bad_call(function, &message);
-    let (memory, _) = memory_and_state(caller).map_err(refuse)?;
-    let size = memory.len();
-    let start = ptr as u32 as usize;
+    let (memory, state) = memory_and_state(caller).map_err(refuse)?;
+    let bytes = what(&state.given);
+    let (size, start) = (memory.len(), ptr as u32 as usize);
     let target = memory.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()));
     let found = || refuse(format!("expected room for {} bytes in a memory of {size}, found {start}", bytes.len()));
     target.ok_or_else(found)?.copy_from_slice(bytes);

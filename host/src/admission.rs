@@ -11,6 +11,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(crate) struct Admission {
     slots: Arc<Semaphore>,
+    total: usize,
     waiting: Arc<AtomicUsize>,
     max_waiting: usize,
 }
@@ -35,7 +36,7 @@ pub(crate) struct Turn {
 
 impl Admission {
     pub(crate) fn new(slots: usize, max_waiting: usize) -> Self {
-        Admission { slots: Arc::new(Semaphore::new(slots)), waiting: Arc::default(), max_waiting }
+        Admission { slots: Arc::new(Semaphore::new(slots)), total: slots, waiting: Arc::default(), max_waiting }
     }
 
     /// Takes a slot, or a turn in the line, or is turned away.
@@ -68,6 +69,10 @@ impl Admission {
 
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn taken_slots(&self) -> usize {
+        self.total - self.free_slots()
     }
 
     pub(crate) fn free_slots(&self) -> usize {

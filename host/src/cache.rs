@@ -114,23 +114,31 @@ impl Cache {
     }
 }
 
-/// The directory's key, made on first use, and the user that we are.
+/// The directory's key, made on first use, and its owner, who is us: the file is readable to nobody else.
 fn key_in(directory: &Path) -> io::Result<([u8; 32], u32)> {
+    let path = directory.join("key");
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_key(directory, &path)?;
+            File::open(&path)?
+        }
+        opened => opened?,
+    };
+    let mut kept = Vec::new();
+    file.read_to_end(&mut kept)?;
+    let found = || io::Error::other(format!("expected a key of 32 bytes, found {}; delete the file `key`", kept.len()));
+    Ok((kept.as_slice().try_into().map_err(|_| found())?, file.metadata()?.uid()))
+}
+
+fn make_key(directory: &Path, path: &Path) -> io::Result<()> {
     let mut fresh = [0; 32];
     getrandom::fill(&mut fresh).map_err(io::Error::other)?;
-    // A file of ours tells who we are, whether or not it becomes the key.
     let temporary = write_whole(directory, &[&fresh])?;
-    let our_uid = fs::metadata(&temporary.0)?.uid();
-    let path = directory.join("key");
     // A link, unlike a rename, never replaces the key of a process that was faster.
-    match fs::hard_link(&temporary.0, &path) {
-        Ok(()) => return Ok((fresh, our_uid)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+    match fs::hard_link(&temporary.0, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
-    let kept = fs::read(&path)?;
-    let found = || io::Error::other(format!("expected a key of 32 bytes, found {}; delete the file `key`", kept.len()));
-    Ok((kept.as_slice().try_into().map_err(|_| found())?, our_uid))
 }
 
 /// A file that is deleted unless it is renamed.

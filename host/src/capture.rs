@@ -93,7 +93,8 @@ impl LogBuffer {
     pub(crate) fn push(&mut self, line: LogLine) {
         self.kept_bytes += line.message.len() + LINE_BYTES;
         self.lines.push_back(line);
-        while self.kept_bytes > self.limit_bytes {
+        // The newest line stays, however long its mark made it.
+        while self.kept_bytes > self.limit_bytes && self.lines.len() > 1 {
             let Some(oldest) = self.lines.pop_front() else { break };
             self.kept_bytes -= oldest.message.len() + LINE_BYTES;
             self.cut_lines += 1;

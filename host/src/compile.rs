@@ -27,6 +27,9 @@ const COMPILED_BYTES: u64 = 1 << 30;
 /// The most of a child's complaint that is read.
 const COMPLAINT_BYTES: u64 = 64 << 10;
 
+/// Threads on which a child compiles.
+const CHILD_THREADS: &str = "4";
+
 /// How often a child is looked at.
 const CHILD_POLL: Duration = Duration::from_millis(2);
 
@@ -100,6 +103,8 @@ fn in_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
     let fault = |what: &str, error: io::Error| LoadError::Host(Error::Compiler(format!("{what}: {error}")));
     let mut child = command
         .env_clear()
+        // Each thread reserves address space, of which the child has little.
+        .env("RAYON_NUM_THREADS", CHILD_THREADS)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

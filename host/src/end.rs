@@ -16,10 +16,11 @@ use crate::failure::{Failure, Kind};
 use crate::handle::{Control, Status};
 use crate::job::Digest;
 use crate::live::Alive;
+use crate::outbox::Outbox;
 use crate::outcome::{self, Outcome};
 
 /// The right and the duty to end one run.
-pub(crate) struct End(Option<Parts>);
+pub(crate) struct End(Option<Box<Parts>>);
 
 pub(crate) struct Parts {
     pub(crate) callbacks: Callbacks,
@@ -29,24 +30,29 @@ pub(crate) struct Parts {
     pub(crate) resolve: oneshot::Sender<Outcome>,
     pub(crate) program: Option<Digest>,
     pub(crate) called: Instant,
+    pub(crate) outbox: Arc<Outbox>,
     /// Counted by the runner until the callback has returned.
-    #[expect(dead_code, reason = "held for its drop")]
     pub(crate) alive: Alive,
 }
 
 impl End {
     pub(crate) fn new(parts: Parts) -> Self {
-        End(Some(parts))
+        End(Some(Box::new(parts)))
     }
 
-    /// Delivers the outcome.
+    /// Delivers the outcome of a run, soon.
     pub(crate) fn finish(mut self, outcome: Outcome) {
         if let Some(parts) = self.0.take() {
-            parts.finish(outcome);
+            // With others under way there will be more to send in a moment.
+            let alone = parts.alive.is_alone();
+            let outbox = parts.finish(outcome);
+            if alone {
+                outbox.flush();
+            }
         }
     }
 
-    /// Delivers a failure of a job of which nothing ran.
+    /// Delivers a failure of a job of which nothing ran, now.
     pub(crate) fn refuse(mut self, failure: Failure) {
         if let Some(parts) = self.0.take() {
             parts.refuse(failure);
@@ -60,40 +66,51 @@ impl Drop for End {
             parts.refuse(if std::thread::panicking() {
                 Failure::new(Kind::Host, "the host panicked while running the job")
             } else {
-                Failure::new(Kind::Cancelled, "cancelled: the runner was dropped")
+                Failure::new(Kind::Cancelled, "the runner was dropped")
             });
         }
     }
 }
 
 impl Parts {
-    fn refuse(self, failure: Failure) {
+    fn refuse(self: Box<Self>, failure: Failure) {
         let outcome = outcome::never_ran(self.control.id(), self.program, failure, self.called.elapsed());
-        self.finish(outcome);
+        self.finish(outcome).flush();
     }
 
-    fn finish(self, outcome: Outcome) {
+    fn finish(self: Box<Self>, outcome: Outcome) -> Arc<Outbox> {
         self.control.set_status(Status::Ended);
         self.events.close();
         log_end(&outcome);
-        let caller = self.caller.clone();
-        let silent = self.callbacks.at_return.is_none() && self.callbacks.at_err.is_none();
-        let delivery = Delivery(Some((self, outcome)));
-        if silent {
-            delivery.run();
-        } else {
-            caller.spawn(async move { delivery.run() });
-        }
+        let outbox = Arc::clone(&self.outbox);
+        outbox.push(Delivery(Some((self, outcome))));
+        outbox
     }
 }
 
 /// An outcome on its way. Dropped before it ran, because the caller's runtime is gone, it still resolves the handle.
-struct Delivery(Option<(Parts, Outcome)>);
+pub(crate) struct Delivery(Option<(Box<Parts>, Outcome)>);
 
 impl Delivery {
-    fn run(mut self) {
+    /// The runtime that the callback is to be called on.
+    pub(crate) fn caller(&self) -> &Handle {
+        let (parts, _) = self.0.as_ref().expect("taken only by what consumes it");
+        &parts.caller
+    }
+
+    /// Whether there is no callback to call.
+    pub(crate) fn is_silent(&self) -> bool {
+        let callbacks = self.0.as_ref().map(|(parts, _)| &parts.callbacks);
+        callbacks.is_none_or(|callbacks| callbacks.at_return.is_none() && callbacks.at_err.is_none())
+    }
+
+    /// Calls back and resolves the handle.
+    pub(crate) fn run(mut self) {
         if let Some((parts, mut outcome)) = self.0.take() {
+            let parts = *parts;
             outcome.callback_failures = call_back(parts.callbacks, &outcome);
+            // Whoever awaits the handle finds the run gone from the runner's count.
+            drop(parts.alive);
             // Nobody may be waiting; the handle was dropped then.
             let _ = parts.resolve.send(outcome);
         }
@@ -106,6 +123,7 @@ impl Drop for Delivery {
             let failure = Failure::new(Kind::Callback, "not called: the caller's runtime has shut down");
             tracing::error!(job_id = %outcome.id, message = failure.message, "callback failed");
             outcome.callback_failures.push(failure);
+            drop(parts.alive);
             let _ = parts.resolve.send(outcome);
         }
     }

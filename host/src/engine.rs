@@ -3,7 +3,6 @@
 //! One engine serves all runs of a runner. Every setting that keeps a guest in its place is in this file or in
 //! `sandbox.rs`; the reason stands beside it.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 
 use wasmtime::{
@@ -17,6 +16,7 @@ use crate::limits::MAX_TABLE_ELEMENTS;
 /// memories for their adapters; core modules are held to one by the check in `inspect.rs`. All else is refused,
 /// newer proposals too, until someone has read what they open.
 pub(crate) const ALLOWED: WasmFeatures = WasmFeatures::WASM2
+    .difference(WasmFeatures::GC_TYPES)
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::MULTI_MEMORY)
@@ -58,13 +58,6 @@ pub(crate) fn running(pool_size: u32, metering: bool) -> Result<Engine, Error> {
 /// Builds an engine that only compiles: it reserves no memory, and what it makes is what [`running`] runs.
 pub(crate) fn compiling_only(metering: bool) -> Result<Engine, Error> {
     Engine::new(&compiling(metering)).map_err(|error| Error::Engine(format!("{error:#}")))
-}
-
-/// A name for everything that compiled code depends on: version, settings, processor.
-pub(crate) fn fingerprint(engine: &Engine) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.finish()
 }
 
 fn compiling(metering: bool) -> Config {
@@ -109,7 +102,15 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
     use super::*;
+
+    fn fingerprint(engine: &Engine) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    }
 
     #[test]
     fn what_is_compiled_without_a_pool_runs_in_one() {

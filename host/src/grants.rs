@@ -4,7 +4,9 @@
 //! opens what both agree on.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -196,11 +198,35 @@ impl Allowance {
         if !self.write && directory.access == Access::ReadWrite {
             return Some(format!("this runner grants no directory for change, and {host} was asked for so"));
         }
-        let roots = self.directories.as_ref()?;
-        let real = |path: &Path| path.canonicalize().ok();
-        let allowed = real(&directory.host)
-            .is_some_and(|path| roots.iter().filter_map(|root| real(root)).any(|root| path.starts_with(root)));
-        (!allowed).then(|| format!("directory {host} lies under none of those that this runner grants"))
+        self.open(directory).err()
+    }
+}
+
+/// A directory as a run is given it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// A path that leads to what was opened and to nothing else.
+    pub(crate) path: PathBuf,
+    /// Keeps the path alive.
+    _directory: Option<File>,
+}
+
+impl Allowance {
+    /// Opens a granted directory, and judges what was opened: whatever its name led to when the job was accepted, it
+    /// may lead elsewhere now.
+    pub(crate) fn open(&self, directory: &Directory) -> Result<Opened, String> {
+        let Some(roots) = &self.directories else {
+            return Ok(Opened { path: directory.host.clone(), _directory: None });
+        };
+        let host = directory.host.display();
+        let opened = File::open(&directory.host).map_err(|error| format!("directory {host}: {error}"))?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        let real = path.read_link().map_err(|error| format!("directory {host}: {error}"))?;
+        let allowed = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
+        if !allowed {
+            return Err(format!("directory {host} lies under none of those that this runner grants"));
+        }
+        Ok(Opened { path, _directory: Some(opened) })
     }
 }
 

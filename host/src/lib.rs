@@ -16,12 +16,13 @@
 //! | `limits`, `finite`, `kwargs`, `grants`, `job` | what to run, with what, under which ceilings |
 //! | `capture`, `outcome` | what a run wrote; how it ended, decided from wasmtime's types |
 //! | `engine`, `ticker` | the wasmtime engine and the thread that makes busy guests yield |
-//! | `memory`, `events`, `handle`, `deterministic` | what a run holds while it runs |
+//! | `memory`, `events`, `handle`, `deterministic`, `given` | what a run holds while it runs |
 //! | `abi`, `wasi` | what a guest may call |
 //! | `inspect`, `check` | what a program is; whether it may be compiled |
 //! | `sandbox` | one run, sealed |
 //! | `compile`, `cache`, `program`, `catalog`, `loader` | from bytes to a program that is ready to run |
-//! | `call`, `live`, `end`, `admission` | whom to tell, who is alive, how it is told, who may start |
+//! | `call`, `live`, `end`, `outbox` | whom to tell, who is alive, how it is told |
+//! | `admission` | who may start |
 //! | `runner` | all of it together |
 
 mod abi;
@@ -39,6 +40,7 @@ mod error;
 mod events;
 mod failure;
 mod finite;
+mod given;
 mod grants;
 mod handle;
 mod inspect;
@@ -48,6 +50,7 @@ mod limits;
 mod live;
 mod loader;
 mod memory;
+mod outbox;
 mod outcome;
 mod program;
 mod runner;
@@ -71,4 +74,4 @@ pub use crate::kwargs::{Kwargs, RESERVED};
 pub use crate::limits::{LimitOverrides, Limits, MAX_MEMORY_BYTES, MAX_TABLE_ELEMENTS, MAX_TIMEOUT, ProgramLimits};
 pub use crate::outcome::{Fuel, Outcome, Usage};
 pub use crate::program::Program;
-pub use crate::runner::{Delayed, Load, Runner, RunnerBuilder, Shutdown};
+pub use crate::runner::{Delayed, Load, Runner, RunnerBuilder, Shutdown, assemble};

@@ -156,7 +156,7 @@ impl LimitOverrides {
 
 /// The ceilings of a program, checked before it is compiled: compiling is not covered by
 /// wasmtime's promise that untrusted input is safe, so its input is kept small and plain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ProgramLimits {
     /// The whole file. Default 64 MiB.

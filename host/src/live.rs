@@ -42,6 +42,13 @@ impl Live {
 #[derive(Debug)]
 pub(crate) struct Alive(Arc<Counter>);
 
+impl Alive {
+    /// Whether no other run is alive.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.0.alive.load(Ordering::Acquire) == 1
+    }
+}
+
 impl Drop for Alive {
     fn drop(&mut self) {
         if self.0.alive.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -3,7 +3,8 @@
 //! Each program is loaded once however many ask for it at the same time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
 use wasmtime::{Engine, Extern, Linker, Module, Store};
@@ -13,7 +14,6 @@ use crate::cache::Cache;
 use crate::catalog::Catalog;
 use crate::check;
 use crate::compile::{self, Compiler};
-use crate::engine;
 use crate::error::{Error, LoadError};
 use crate::failure::{Failure, Kind};
 use crate::inspect::{self, Inspection, Offered};
@@ -54,7 +54,7 @@ impl Loader {
         let linker = abi::linker(engine, false).map_err(fault)?;
         let virtual_linker = Arc::new(abi::linker(engine, true).map_err(fault)?);
         Ok(Loader {
-            fingerprint: engine::fingerprint(engine),
+            fingerprint: fingerprint(engine, &config.limits),
             offered: offered(&linker, idle),
             engine: engine.clone(),
             metering: config.metering,
@@ -90,8 +90,8 @@ impl Loader {
         wasm: Vec<u8>,
     ) -> Result<Program, LoadError> {
         let digest = Digest::of(&wasm);
-        let turn = self.turn(digest);
-        let _loading = turn.lock().await;
+        let turn = Turn { loader: self, digest, lock: self.lock_for(digest) };
+        let _loading = turn.lock.lock().await;
         if let Some(program) = catalog.loaded(&digest) {
             return Ok(program);
         }
@@ -99,23 +99,17 @@ impl Loader {
         let permit = self.compiling.acquire().await.expect("the semaphore is never closed");
         let prepared = blocking.spawn_blocking(move || loader.prepare(&wasm)).await;
         drop(permit);
-        let loaded =
-            prepared.map_err(|error| Error::Compiler(format!("loading did not end: {error}")).into()).flatten();
-        // Remembered before the turn is forgotten, so that nobody who comes between the two loads it again.
-        if let Ok(program) = &loaded {
-            catalog.remember(program);
-        }
-        self.forget_turn(&digest);
-        loaded
+        let program = prepared.map_err(|error| Error::Compiler(format!("loading did not end: {error}")))??;
+        catalog.remember(&program);
+        Ok(program)
     }
 
-    fn turn(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
-        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(loading.entry(digest).or_default())
+    fn lock_for(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.turns().entry(digest).or_default())
     }
 
-    fn forget_turn(&self, digest: &Digest) {
-        self.loading.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+    fn turns(&self) -> MutexGuard<'_, HashMap<Digest, Arc<tokio::sync::Mutex<()>>>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn prepare(&self, wasm: &[u8]) -> Result<Program, LoadError> {
@@ -150,6 +144,32 @@ impl Loader {
         // SAFETY: these bytes are native code and are trusted as such. They come from our own compiler just now, or
         // from a directory that only we can enter, under a code made with our own key for this program and engine.
         unsafe { Module::deserialize(&self.engine, compiled) }
+    }
+}
+
+/// A name for all that a compiled program depends on beside its bytes. The limits are part of it, so that a runner with
+/// narrower ones never takes what a wider one let through.
+fn fingerprint(engine: &Engine, limits: &ProgramLimits) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    limits.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A place in the line for one program. The last to leave removes the line, whichever way it leaves.
+struct Turn<'a> {
+    loader: &'a Loader,
+    digest: Digest,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.loader.turns();
+        // The table's own and ours.
+        if Arc::strong_count(&self.lock) == 2 {
+            turns.remove(&self.digest);
+        }
     }
 }
 

@@ -6,10 +6,10 @@ mod run;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use serde_json::Value;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
@@ -23,6 +23,7 @@ use crate::end::{End, Parts};
 use crate::error::{Error, LoadError};
 use crate::events::EventQueue;
 use crate::failure::{Failure, Kind};
+use crate::given::Given;
 use crate::grants::Allowance;
 use crate::handle::{Control, JobHandle, Status};
 use crate::inspect::Inspection;
@@ -31,6 +32,7 @@ use crate::limits::{Limits, MAX_TIMEOUT};
 use crate::live::{Flag, Live};
 use crate::loader::Loader;
 use crate::memory::MemoryBudget;
+use crate::outbox::Outbox;
 use crate::program::Program;
 use crate::ticker::Ticker;
 
@@ -68,10 +70,13 @@ pub(crate) struct Core {
     sealed: Admission,
     native: Admission,
     live: Live,
+    outbox: Arc<Outbox>,
     /// No new runs, and no delayed ones.
     closing: Flag,
     /// Running ones stop too.
     stopping: Flag,
+    /// Runs that were stopped because the runner was.
+    cut_short: AtomicUsize,
     delayed: Mutex<BTreeMap<JobId, Delayed>>,
 }
 
@@ -100,8 +105,10 @@ pub struct Delayed {
 pub struct Shutdown {
     /// Runs that were stopped because the grace period was over, or that were still delayed.
     pub stopped: usize,
-    /// Runs that did not even stop: native closures that go on.
+    /// Native closures that go on, for nothing stops them.
     pub left: usize,
+    /// Runs whose callback was not called yet, because the caller's runtime has not come to it.
+    pub undelivered: usize,
 }
 
 /// What a runner is busy with.
@@ -138,7 +145,7 @@ impl Runner {
     /// As [`Runner::load`]; [`Error::Io`] if the file cannot be read.
     pub async fn load_file(&self, path: impl AsRef<Path>) -> Result<Program, LoadError> {
         let path = path.as_ref();
-        let wasm = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let wasm = std::fs::read(path).map_err(|error| Error::Io { path: path.to_owned(), error })?;
         self.load(wasm).await
     }
 
@@ -238,39 +245,25 @@ impl Runner {
     }
 
     /// Ends the runner: takes no more runs, cancels the delayed ones, waits up to `grace` for the others, then stops
-    /// them, and joins all threads. Every run gets its callback. The second call finds nothing to do.
+    /// them, and joins all threads. Every run gets its callback. Goes on to the end even if the future is dropped; the
+    /// second call finds nothing to do.
     pub async fn shutdown(&self, grace: Duration) -> Shutdown {
-        let core = Arc::clone(&self.0.core);
-        core.closing.raise();
-        let (delayed, owner) = (core.delayed().len(), Arc::clone(&self.0));
-        let Some(guests) = owner.guests.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Shutdown { stopped: 0, left: 0 };
-        };
-        let drain = guests.spawn(async move {
-            let mut stopped = delayed;
-            if tokio::time::timeout(grace, core.live.drained()).await.is_err() {
-                stopped += core.live.count();
-                core.stopping.raise();
-                // What does not stop even so is counted below.
-                let _ = tokio::time::timeout(STOP_TIMEOUT, core.live.drained()).await;
-            }
-            Shutdown { stopped, left: core.live.count() }
-        });
-        let report = drain.await.unwrap_or(Shutdown { stopped: 0, left: self.0.core.live.count() });
-        let (sender, joined) = oneshot::channel();
-        let core = Arc::clone(&self.0.core);
+        self.0.core.closing.raise();
+        self.0.core.outbox.stop_batching();
+        let owner = Arc::clone(&self.0);
+        let (sender, report) = oneshot::channel();
         // A runtime may not be shut down from within another, so a thread does it.
         let thread = std::thread::Builder::new().name("ampule-shutdown".to_owned()).spawn(move || {
-            core.ticker.stop();
-            core.ticker.join();
-            guests.shutdown_timeout(STOP_TIMEOUT);
-            let _ = sender.send(());
+            let guests = owner.guests.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(guests) = guests {
+                // Nobody may be waiting any more.
+                let _ = sender.send(owner.core.shut_down(guests, grace));
+            }
         });
-        if thread.is_ok() {
-            // The sender is dropped with the thread at the latest.
-            let _ = joined.await;
+        if let Err(error) = thread {
+            tracing::error!(%error, "the shutdown thread could not be started; dropping the runner will stop it");
         }
-        report
+        report.await.unwrap_or_else(|_| self.0.core.shutdown_report())
     }
 
     /// Refuses, as the host, what no run could be given.
@@ -304,23 +297,14 @@ impl Runner {
         let core = &self.0.core;
         let Accepted { caller, limits, program } = accepted;
         let (end, handle) = self.begin(caller, callbacks, Some(program.digest()), limits.event_count, status);
-        let kwargs = Bytes::from(job.kwargs.to_json());
+        let kwargs = job.kwargs.to_json().into_bytes();
         if let Some(failure) = core.refusal(&job, &limits, &program, kwargs.len()) {
             end.refuse(failure);
             return Ok((None, handle));
         }
-        let run = Run {
-            core: Arc::clone(core),
-            program,
-            name: Arc::from(job.name),
-            kwargs,
-            limits,
-            grants: job.grants,
-            control: handle.control(),
-            events: handle.queue(),
-            called: Instant::now(),
-            end,
-        };
+        let (events, called) = (handle.queue(), Instant::now());
+        let given = Given { id: handle.id(), name: job.name, kwargs, limits, grants: job.grants, events, called };
+        let run = Run { core: Arc::clone(core), program, given: Box::new(given), control: handle.control(), end };
         Ok((Some(run), handle))
     }
 
@@ -337,12 +321,42 @@ impl Runner {
         let (resolve, outcome) = oneshot::channel();
         let handle = JobHandle::new(control.clone(), Arc::clone(&events), outcome);
         let alive = self.0.core.live.enter();
-        let called = Instant::now();
-        (End::new(Parts { callbacks, caller, control, events, resolve, program, called, alive }), handle)
+        let (called, outbox) = (Instant::now(), Arc::clone(&self.0.core.outbox));
+        (End::new(Parts { callbacks, caller, control, events, resolve, program, called, outbox, alive }), handle)
     }
 }
 
 impl Core {
+    /// Drains and joins everything. Blocks.
+    fn shut_down(&self, guests: Runtime, grace: Duration) -> Shutdown {
+        guests.block_on(async {
+            if tokio::time::timeout(grace, self.live.drained()).await.is_err() {
+                self.stopping.raise();
+                // What does not stop even so is in the report.
+                let _ = tokio::time::timeout(STOP_TIMEOUT, self.live.drained()).await;
+            }
+        });
+        let report = self.shutdown_report();
+        self.ticker.stop();
+        self.ticker.join();
+        guests.shutdown_timeout(if report.left > 0 { Duration::ZERO } else { STOP_TIMEOUT });
+        report
+    }
+
+    fn shutdown_report(&self) -> Shutdown {
+        Shutdown {
+            stopped: self.cut_short.load(Ordering::Relaxed),
+            left: self.native.taken_slots(),
+            undelivered: self.live.count(),
+        }
+    }
+
+    /// Resolves when the run is told to stop because the runner does.
+    async fn told_to_stop(&self) {
+        self.stopping.raised().await;
+        self.cut_short.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Why the job is refused before anything of it runs, if it is.
     fn refusal(&self, job: &Job, limits: &Limits, program: &Program, kwargs_bytes: usize) -> Option<Failure> {
         if let Some(why) = self.allowance.refusal(&job.grants) {
@@ -362,7 +376,10 @@ impl Core {
 }
 
 /// Assembles the text form of WebAssembly.
-fn assemble(text: &str) -> Result<Vec<u8>, Failure> {
+///
+/// # Errors
+/// A `bad_program` failure with the place in the text.
+pub fn assemble(text: &str) -> Result<Vec<u8>, Failure> {
     let refused = |error: wat::Error| Failure::new(Kind::BadProgram, format!("the program's text: {error}"));
     wat::parse_str(text).map_err(refused)
 }
@@ -376,6 +393,7 @@ impl fmt::Debug for Runner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.core.closing.raise();
+        self.core.outbox.stop_batching();
         self.core.stopping.raise();
         self.core.ticker.stop();
         if let Some(guests) = self.guests.get_mut().unwrap_or_else(PoisonError::into_inner).take() {

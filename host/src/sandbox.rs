@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use wasmtime::{InstancePre, Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
@@ -14,7 +13,8 @@ use crate::capture::{LogBuffer, Output};
 use crate::deterministic::VirtualClock;
 use crate::events::EventQueue;
 use crate::failure::Failure;
-use crate::grants::Grants;
+use crate::given::Given;
+use crate::grants::{Allowance, Grants};
 use crate::handle::Control;
 use crate::inspect::Entry;
 use crate::job::{Digest, JobId};
@@ -36,39 +36,30 @@ pub(crate) struct Sealable<'a> {
     pub(crate) imports_wasi: bool,
 }
 
-/// What one run is given.
-pub(crate) struct Given {
-    pub(crate) id: JobId,
-    pub(crate) name: Arc<str>,
-    pub(crate) kwargs: Bytes,
-    pub(crate) limits: Limits,
-    pub(crate) grants: Grants,
-    pub(crate) reservation: Reservation,
-    pub(crate) events: Arc<EventQueue>,
-    pub(crate) waited: Duration,
-}
-
 /// Runs the program to its end, or until its time is up or `stopped` resolves with a reason.
 ///
 /// Never fails because of the guest: whatever it does is in the outcome.
 pub(crate) async fn run(
     program: Sealable<'_>,
-    given: Given,
+    given: Box<Given>,
+    reservation: Reservation,
+    allowance: &Allowance,
     control: &Control,
     shut_down: impl Future<Output = ()>,
 ) -> Outcome {
     let started = Instant::now();
-    let (id, limits, waited) = (given.id, given.limits, given.waited);
-    let mut sandbox = match Sandbox::seal(program, given, started) {
+    let (id, limits, waited) = (given.id, given.limits, started - given.called);
+    let mut sandbox = match Sandbox::seal(program, given, reservation, allowance) {
         Ok(sandbox) => sandbox,
         Err(failure) => return outcome::never_ran(id, Some(program.digest), failure, waited),
     };
     let deadline = started + limits.timeout;
+    arm(&mut sandbox.store, &limits, deadline);
     let ending = tokio::select! {
         biased;
         result = sandbox.enter(program) => Ending::Finished(result),
-        () = control.cancelled() => Ending::Cancelled("cancelled"),
-        () = shut_down => Ending::Cancelled("cancelled: the runner shut down"),
+        () = control.cancelled() => Ending::Cancelled("stopped on request"),
+        () = shut_down => Ending::Cancelled("the runner shut down"),
         () = tokio::time::sleep_until(deadline.into()) => Ending::TimedOut,
     };
     let record = sandbox.finish(started.elapsed(), waited);
@@ -77,18 +68,16 @@ pub(crate) async fn run(
 
 /// A store in which nothing runs, for asking a linker what it defines.
 pub(crate) fn idle(engine: &wasmtime::Engine, reservation: Reservation) -> Store<State> {
-    let limits = Limits::default();
     let given = Given {
         id: JobId::fresh(),
-        name: Arc::from(""),
-        kwargs: Bytes::new(),
-        limits,
+        name: String::new(),
+        kwargs: Vec::new(),
+        limits: Limits::default(),
         grants: Grants::none(),
-        reservation,
         events: Arc::new(EventQueue::new(0)),
-        waited: Duration::ZERO,
+        called: Instant::now(),
     };
-    Store::new(engine, state(given, None, None))
+    Store::new(engine, state(Box::new(given), reservation, None, None))
 }
 
 /// One store and what it wrote to.
@@ -98,18 +87,20 @@ struct Sandbox {
 }
 
 impl Sandbox {
-    fn seal(program: Sealable<'_>, given: Given, started: Instant) -> Result<Self, Failure> {
-        let limits = given.limits;
+    fn seal(
+        program: Sealable<'_>,
+        given: Box<Given>,
+        reservation: Reservation,
+        allowance: &Allowance,
+    ) -> Result<Self, Failure> {
         let clock = wasi::virtual_clock(&given.grants);
-        let streams = program.imports_wasi.then(|| Streams::new(&limits));
+        let streams = program.imports_wasi.then(|| Streams::new(&given.limits));
         let wasi = match &streams {
-            Some(streams) => Some(wasi::context(&given.grants, &limits, &given.kwargs, clock.as_ref(), streams)?),
+            Some(streams) => Some(wasi::context(&given, allowance, clock.as_ref(), streams)?),
             None => None,
         };
-        let state = state(given, wasi, clock);
-        let mut store = Store::new(program.pre.module().engine(), state);
-        arm(&mut store, &limits, started);
-        Ok(Sandbox { store, streams })
+        let state = state(given, reservation, wasi, clock);
+        Ok(Sandbox { store: Store::new(program.pre.module().engine(), state), streams })
     }
 
     /// Instantiates and calls the program. Start functions run here too, under the same limits.
@@ -139,7 +130,7 @@ impl Sandbox {
                 streams.map(|streams| &streams.stderr),
                 &mut state.logs,
             ),
-            fuel_used: fuel_left.map(|left| fuel_budget(&state.limits) - left),
+            fuel_used: fuel_left.map(|left| fuel_budget(&state.given.limits) - left),
             memory_peak_bytes: state.meter.peak_bytes(),
             memory_refusal: state.meter.take_refusal(),
             wall,
@@ -148,17 +139,13 @@ impl Sandbox {
     }
 }
 
-fn state(given: Given, wasi: Option<WasiP1Ctx>, clock: Option<VirtualClock>) -> State {
-    let limits = given.limits;
+fn state(given: Box<Given>, reservation: Reservation, wasi: Option<WasiP1Ctx>, clock: Option<VirtualClock>) -> State {
     State {
-        limits,
-        meter: Meter::new(given.reservation, limits.memory_bytes, limits.table_elements),
+        meter: Meter::new(reservation, given.limits.memory_bytes, given.limits.table_elements),
+        logs: LogBuffer::new(given.limits.log_bytes),
+        given,
         wasi,
         clock,
-        kwargs: given.kwargs,
-        name: given.name,
-        events: given.events,
-        logs: LogBuffer::new(limits.log_bytes),
         returns: Vec::new(),
         return_bytes: 0,
         reported: None,
@@ -167,19 +154,20 @@ fn state(given: Given, wasi: Option<WasiP1Ctx>, clock: Option<VirtualClock>) -> 
 }
 
 /// Sets the bounds of a store, before anything of the guest runs in it.
-fn arm(store: &mut Store<State>, limits: &Limits, started: Instant) {
+fn arm(store: &mut Store<State>, limits: &Limits, deadline: Instant) {
     store.limiter(|state| &mut state.meter);
     store.set_hostcall_fuel(HOSTCALL_BYTES.max(limits.memory_bytes as usize));
     // Refused only by an engine that does not meter, which then has no budget to keep.
     let _ = store.set_fuel(fuel_budget(limits));
-    let deadline = started + limits.timeout;
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         if Instant::now() >= deadline {
             return Ok(UpdateDeadline::Interrupt);
         }
-        // Tokio's own yield puts the guest behind the others of its thread; wasmtime's would not.
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        // Wakes itself at once, which puts the guest behind the others of its thread. Tokio's own `yield_now` would put
+        // it before them on a runtime that looks at its events after every turn: two endless loops then kept every
+        // other run waiting.
+        Ok(UpdateDeadline::Yield(1))
     });
 }
 

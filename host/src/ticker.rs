@@ -33,12 +33,13 @@ struct Shared {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine) -> Result<Self, Error> {
+    /// Starts the thread. At every tick it also calls `at_tick`.
+    pub(crate) fn start(engine: Engine, at_tick: impl Fn() + Send + 'static) -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let join = thread::Builder::new()
             .name("ampule-ticker".to_owned())
-            .spawn(move || theirs.tick(&engine))
+            .spawn(move || theirs.tick(&engine, &at_tick))
             .map_err(|error| Error::Engine(format!("the ticker thread could not be started: {error}")))?;
         Ok(Ticker { shared, thread: join.thread().clone(), join: std::sync::Mutex::new(Some(join)) })
     }
@@ -53,7 +54,7 @@ impl Ticker {
         Running(Arc::clone(&self.shared))
     }
 
-    /// Tells the thread to end. It does within one tick.
+    /// Tells the thread to end. It does within one tick after the last run.
     pub(crate) fn stop(&self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.thread.unpark();
@@ -80,9 +81,10 @@ impl Drop for Running {
 }
 
 impl Shared {
-    fn tick(&self, engine: &Engine) {
+    fn tick(&self, engine: &Engine, at_tick: &dyn Fn()) {
         let mut idle_ticks = 0;
-        while !self.stopped.load(Ordering::SeqCst) {
+        // A run that was armed before the stop still needs its ticks, or it could not be stopped.
+        while self.running.load(Ordering::SeqCst) > 0 || !self.stopped.load(Ordering::SeqCst) {
             if self.running.load(Ordering::SeqCst) > 0 {
                 idle_ticks = 0;
             } else {
@@ -91,6 +93,7 @@ impl Shared {
             if idle_ticks < IDLE_TICKS {
                 thread::sleep(TICK);
                 engine.increment_epoch();
+                at_tick();
                 continue;
             }
             self.parked.store(true, Ordering::SeqCst);

@@ -16,7 +16,8 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView, async_trait};
 use crate::capture::SharedCapture;
 use crate::deterministic::{SeededRandom, VirtualClock};
 use crate::failure::{Failure, Kind};
-use crate::grants::{Access, Clock, Grants, Random};
+use crate::given::Given;
+use crate::grants::{Access, Allowance, Clock, Grants, Random};
 use crate::limits::Limits;
 
 /// The name that a program finds as its own, before its arguments.
@@ -47,14 +48,14 @@ pub(crate) fn virtual_clock(grants: &Grants) -> Option<VirtualClock> {
 
 /// Builds what one run sees of WASI. The kwargs stand on stdin unless something else is granted there.
 pub(crate) fn context(
-    grants: &Grants,
-    limits: &Limits,
-    kwargs: &Bytes,
+    given: &Given,
+    allowance: &Allowance,
     clock: Option<&VirtualClock>,
     streams: &Streams,
 ) -> Result<WasiP1Ctx, Failure> {
+    let Given { grants, limits, .. } = given;
     let mut builder = WasiCtxBuilder::new();
-    let stdin = grants.stdin.as_ref().map_or_else(|| kwargs.clone(), |bytes| Bytes::copy_from_slice(bytes));
+    let stdin = Bytes::copy_from_slice(grants.stdin.as_ref().unwrap_or(&given.kwargs));
     builder
         .stdin(MemoryInputPipe::new(stdin))
         .stdout(streams.stdout.clone())
@@ -76,9 +77,10 @@ pub(crate) fn context(
             Access::ReadOnly => FsPerms::ReadOnly,
             Access::ReadWrite => FsPerms::ReadWrite,
         };
-        builder.preopened_dir(&directory.host, &directory.guest, permissions).map_err(|error| {
-            let host = directory.host.display();
-            Failure::new(Kind::Denied, format!("directory {host} cannot be granted: {}", error.root_cause()))
+        let denied = |why: String| Failure::new(Kind::Denied, why);
+        let opened = allowance.open(directory).map_err(denied)?;
+        builder.preopened_dir(&opened.path, &directory.guest, permissions).map_err(|error| {
+            denied(format!("directory {} cannot be granted: {}", directory.host.display(), error.root_cause()))
         })?;
     }
     if let Some(clock) = clock {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use super::{Core, Owner, Runner};
@@ -16,6 +17,7 @@ use crate::limits::{Limits, ProgramLimits};
 use crate::live::{Flag, Live};
 use crate::loader::{Loader, LoaderConfig};
 use crate::memory::MemoryBudget;
+use crate::outbox::Outbox;
 use crate::sandbox;
 use crate::ticker::Ticker;
 
@@ -145,9 +147,11 @@ impl RunnerBuilder {
         let config =
             LoaderConfig { metering: self.metering, limits: self.program_limits, cache, compiler: self.compiler };
         let loader = Arc::new(Loader::new(&engine, idle, config)?);
-        let guests = guest_runtime(self.guest_threads)?;
+        let outbox = Arc::new(Outbox::default());
+        let guests = guest_runtime(self.guest_threads, Arc::clone(&outbox))?;
+        let at_tick = Arc::clone(&outbox);
         let core = Arc::new(Core {
-            ticker: Ticker::start(engine)?,
+            ticker: Ticker::start(engine, move || at_tick.flush())?,
             loader,
             catalog: Catalog::default(),
             limits: self.limits,
@@ -157,8 +161,10 @@ impl RunnerBuilder {
             sealed: Admission::new(self.pool_size, self.max_waiting),
             native: Admission::new(self.native_threads, self.max_waiting),
             live: Live::default(),
+            outbox,
             closing: Flag::default(),
             stopping: Flag::default(),
+            cut_short: AtomicUsize::new(0),
             delayed: Mutex::new(BTreeMap::new()),
         });
         let handle = guests.handle().clone();
@@ -168,12 +174,13 @@ impl RunnerBuilder {
 
 /// Guests have threads of their own, so that the caller's timers and sockets never feel a busy one: on the caller's
 /// runtime they were up to 600 ms late.
-fn guest_runtime(threads: usize) -> Result<tokio::runtime::Runtime, Error> {
+fn guest_runtime(threads: usize, outbox: Arc<Outbox>) -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name("ampule-guest")
         // Looks at the timers after every guest's turn; the default of 61 turns lets timeouts be 60 ms late.
         .event_interval(1)
+        .on_thread_park(move || outbox.flush())
         .enable_time()
         .build()
         .map_err(|error| Error::Engine(format!("the guest threads could not be started: {error}")))

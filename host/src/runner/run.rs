@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::{Core, NativeResult};
@@ -12,15 +12,15 @@ use crate::admission::{Place, Slot};
 use crate::call::Closure;
 use crate::capture::Output;
 use crate::end::{End, panic_text};
-use crate::events::EventQueue;
 use crate::failure::{Failure, Kind};
-use crate::grants::{Clock, Grants};
+use crate::given::Given;
+use crate::grants::Clock;
 use crate::handle::{Control, Status};
 use crate::limits::Limits;
 use crate::memory::Reservation;
 use crate::outcome::{Outcome, Usage};
 use crate::program::Program;
-use crate::sandbox::{self, Given};
+use crate::sandbox;
 
 /// A job that a run can be given.
 pub(super) struct Accepted {
@@ -29,17 +29,12 @@ pub(super) struct Accepted {
     pub(super) program: Program,
 }
 
-/// A run that was accepted.
+/// A run that was accepted. Small, since it moves between tasks: what is large is boxed.
 pub(super) struct Run {
     pub(super) core: Arc<Core>,
     pub(super) program: Program,
-    pub(super) name: Arc<str>,
-    pub(super) kwargs: Bytes,
-    pub(super) limits: Limits,
-    pub(super) grants: Grants,
+    pub(super) given: Box<Given>,
     pub(super) control: Control,
-    pub(super) events: Arc<EventQueue>,
-    pub(super) called: Instant,
     pub(super) end: End,
 }
 
@@ -47,7 +42,7 @@ impl Run {
     /// Runs as soon as there is room.
     pub(super) async fn serve(self, place: Place) {
         // What is over the job's own limit is refused when the store asks for it.
-        let bytes = self.program.inspection().initial_memory_bytes.min(self.limits.memory_bytes);
+        let bytes = self.program.inspection().initial_memory_bytes.min(self.given.limits.memory_bytes);
         let room = tokio::select! {
             biased;
             stop = stopped(&self.core, &self.control) => Err(stop),
@@ -64,7 +59,10 @@ impl Run {
         let started = tokio::select! {
             biased;
             stop = stopped(&self.core, &self.control) => Err(stop),
-            () = self.core.closing.raised() => Err(cancelled("the runner shut down before the delay was over")),
+            () = self.core.closing.raised() => {
+                self.core.cut_short.fetch_add(1, Ordering::Relaxed);
+                Err(cancelled("the runner shut down before the delay was over"))
+            }
             () = self.control.started(tokio::time::sleep_until(due.into())) => Ok(()),
         };
         self.core.delayed().remove(&self.control.id());
@@ -77,17 +75,16 @@ impl Run {
     }
 
     async fn run(self, slot: Slot, reservation: Reservation) {
-        let Run { core, program, name, kwargs, limits, grants, control, events, called, end } = self;
-        let sealable = match program.0.sealable(grants.clock != Clock::Host) {
+        let Run { core, program, given, control, end } = self;
+        let sealable = match program.0.sealable(given.grants.clock != Clock::Host) {
             Ok(sealable) => sealable,
             Err(error) => return end.refuse(Failure::new(Kind::Host, error.to_string())),
         };
         control.set_status(Status::Running);
-        tracing::debug!(job_id = %control.id(), program = %program.digest(), name = &*name, "run started");
+        tracing::debug!(job_id = %control.id(), program = %program.digest(), name = given.name, "run started");
         let ticks = core.ticker.while_running();
-        let (id, waited) = (control.id(), called.elapsed());
-        let given = Given { id, name, kwargs, limits, grants, reservation, events, waited };
-        let outcome = sandbox::run(sealable, given, &control, core.stopping.raised()).await;
+        let stop = core.told_to_stop();
+        let outcome = sandbox::run(sealable, given, reservation, &core.allowance, &control, stop).await;
         // Whoever is called back finds the slot free.
         drop((ticks, slot));
         end.finish(outcome);
@@ -149,11 +146,11 @@ pub(super) async fn serve_native(
 async fn stopped(core: &Core, control: &Control) -> Failure {
     tokio::select! {
         biased;
-        () = control.cancelled() => cancelled("before it began"),
-        () = core.stopping.raised() => cancelled("the runner shut down"),
+        () = control.cancelled() => cancelled("stopped on request before it began"),
+        () = core.told_to_stop() => cancelled("the runner shut down"),
     }
 }
 
 fn cancelled(why: &str) -> Failure {
-    Failure::new(Kind::Cancelled, format!("cancelled: {why}"))
+    Failure::new(Kind::Cancelled, why)
 }

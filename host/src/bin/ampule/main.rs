@@ -1,1 +1,84 @@
-fn main() {}
+//! The command `ampule`: runs and inspects sealed jobs from a shell.
+//!
+//! Parses the arguments, hands them to the file named after the subcommand, and turns what comes back into an exit
+//! code. Data goes to stdout, everything else to stderr.
+
+mod args;
+mod backtrace;
+mod compile_child;
+mod config;
+mod exit;
+mod inspect;
+mod live;
+mod printable;
+mod program;
+mod report;
+mod run;
+mod signals;
+mod typed_kwargs;
+mod values;
+mod wire;
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::Parser as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::args::{Cli, Command};
+use crate::config::Config;
+use crate::exit::Fault;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misunderstood(&error),
+    };
+    log_to_stderr(cli.verbose);
+    let config = Config::from_environment();
+    let (json, ended) = match cli.command {
+        Command::Run(args) => (args.json, exit::on_runtime(run::run(args, &config))),
+        Command::Inspect(args) => (args.json, exit::on_runtime(inspect::run(args, &config))),
+        Command::CompileChild { metering } => return compile_child::run(metering),
+    };
+    ended.unwrap_or_else(|fault| refuse(&fault, json))
+}
+
+/// Says on stderr why nothing ran, and on stdout too if the caller reads documents.
+fn refuse(fault: &Fault, json: bool) -> ExitCode {
+    if json {
+        // A second fault has nowhere better to go than the exit code, which says that it failed already.
+        let _ = report::print_json(&wire::refused(fault));
+    }
+    report::fault(&mut anstream::stderr().lock(), fault);
+    fault.exit_code()
+}
+
+/// What clap refuses or answers by itself: `--help`, `--version`, and arguments that it cannot read.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    // Writing to a closed pipe is the reader's choice.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let wants_json = std::env::args_os().take_while(|text| text != OsStr::new("--")).any(|text| text == "--json");
+    if wants_json {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let _ = report::print_json(&wire::refused(&Fault::Usage(message)));
+    }
+    ExitCode::from(exit::USAGE)
+}
+
+fn log_to_stderr(verbose: bool) {
+    let ours = if verbose { LevelFilter::DEBUG } else { LevelFilter::ERROR };
+    let filter = Targets::new().with_target("ampule", ours).with_default(LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(AutoStream::choice(&std::io::stderr()) != ColorChoice::Never)
+        .with_target(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+}

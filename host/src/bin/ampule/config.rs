@@ -1,0 +1,77 @@
+//! Where the command keeps and finds things: the only place that reads the environment.
+//!
+//! Whether colours are wanted (NO_COLOR and its kin) is anstream's to read.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::args::RunArgs;
+
+/// Directories that arguments may override.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    catalogs: Vec<PathBuf>,
+    cache: Option<PathBuf>,
+}
+
+impl Config {
+    pub(crate) fn from_environment() -> Self {
+        Config::read(|name| std::env::var_os(name))
+    }
+
+    /// An empty variable counts as none, and a relative XDG directory too, as its specification says.
+    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let home = |xdg: &str, below: &str| {
+            let xdg = set(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
+            let base = xdg.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(below)));
+            base.map(|base| base.join("ampule"))
+        };
+        let catalogs = match set("AMPULE_CATALOG") {
+            Some(list) => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+            None => home("XDG_DATA_HOME", ".local/share").map(|data| data.join("catalog")).into_iter().collect(),
+        };
+        let cache = set("AMPULE_CACHE").map(PathBuf::from).or_else(|| home("XDG_CACHE_HOME", ".cache"));
+        Config { catalogs, cache }
+    }
+
+    /// Where names are looked up: what was asked for, or what the environment says.
+    pub(crate) fn catalogs<'a>(&'a self, asked: &'a [PathBuf]) -> &'a [PathBuf] {
+        if asked.is_empty() { &self.catalogs } else { asked }
+    }
+
+    /// Where compiled programs are kept, if anywhere.
+    pub(crate) fn cache(&self, args: &RunArgs) -> Option<PathBuf> {
+        let kept = args.cache.clone().or_else(|| self.cache.clone());
+        kept.filter(|_| !args.no_cache)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Config {
+        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    }
+
+    #[test]
+    fn without_anything_set_nothing_is_kept() {
+        assert_eq!(read(&[]), Config::default());
+    }
+
+    #[test]
+    fn home_is_enough_and_xdg_goes_before_it() {
+        let home = read(&[("HOME", "/h"), ("XDG_CACHE_HOME", "relative"), ("AMPULE_CACHE", "")]);
+        assert_eq!(home.cache, Some("/h/.cache/ampule".into()));
+        assert_eq!(home.catalogs, [PathBuf::from("/h/.local/share/ampule/catalog")]);
+        let xdg = read(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c"), ("XDG_DATA_HOME", "/d")]);
+        assert_eq!((xdg.cache, xdg.catalogs), (Some("/c/ampule".into()), vec!["/d/ampule/catalog".into()]));
+    }
+
+    #[test]
+    fn our_own_variables_go_before_all_and_catalogs_are_a_list() {
+        let own = read(&[("HOME", "/h"), ("AMPULE_CACHE", "x"), ("AMPULE_CATALOG", "/a::/b")]);
+        assert_eq!((own.cache, own.catalogs), (Some("x".into()), vec!["/a".into(), "/b".into()]));
+    }
+}

@@ -1,0 +1,147 @@
+//! How the command ends: the exit codes, and why it may end before a job ran.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use ampule::{Digest, Error, Failure, Kind, LoadError, Outcome};
+
+/// The job failed.
+pub(crate) const FAILED: u8 = 1;
+/// The command was not understood, or names what is not there. Clap's own number.
+pub(crate) const USAGE: u8 = 2;
+/// The job was refused before anything of it ran.
+pub(crate) const REFUSED: u8 = 3;
+/// The host could not do its part.
+pub(crate) const HOST: u8 = 4;
+/// A second Ctrl-C: 128 and the number of SIGINT, as shells have it.
+pub(crate) const INTERRUPTED: i32 = 130;
+
+/// The codes, for `--help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0  the job returned (inspect: the program would be accepted)
+  1  the job failed: its own error, a panic, a trap, an exit status, a limit, a cancel
+  2  the command was not understood
+  3  refused before running: bad_program, bad_kwargs, denied
+  4  the host failed";
+
+/// Why there is no outcome.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The command was not understood, or names what is not there.
+    Usage(String),
+    /// The program was refused, or was not loaded before a signal came.
+    Refused {
+        failure: Box<Failure>,
+        /// The program, where its bytes are known.
+        program: Option<Digest>,
+    },
+    /// The host could not do its part.
+    Host(anyhow::Error),
+}
+
+impl Fault {
+    /// The same, of this program.
+    pub(crate) fn of(self, program: Option<Digest>) -> Self {
+        match self {
+            Fault::Refused { failure, .. } => Fault::Refused { failure, program },
+            other => other,
+        }
+    }
+
+    /// The failure's kind, or the name of what no job can fail with.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Fault::Usage(_) => "usage",
+            Fault::Refused { failure, .. } => failure.kind.as_str(),
+            Fault::Host(_) => Kind::Host.as_str(),
+        }
+    }
+
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Fault::Usage(message) => message.clone(),
+            Fault::Refused { failure, .. } => failure.message.clone(),
+            Fault::Host(error) => format!("{error:#}"),
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Fault::Usage(_) => USAGE,
+            Fault::Refused { failure, .. } => of_failure(failure),
+            Fault::Host(_) => HOST,
+        })
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Fault::Refused { failure: Box::new(failure), program: None }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            // What the library says of limits, kwargs and grants is what was written on the command line.
+            Error::Limit { .. } | Error::Kwargs(_) | Error::Grant(_) => Fault::Usage(error.to_string()),
+            _ => Fault::Host(error.into()),
+        }
+    }
+}
+
+impl From<LoadError> for Fault {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Refused(failure) => Fault::Refused { failure, program: None },
+            LoadError::Host(error) => error.into(),
+            other => Fault::Host(other.into()),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Fault {
+    fn from(error: anyhow::Error) -> Self {
+        Fault::Host(error)
+    }
+}
+
+/// The exit code of a run.
+pub(crate) fn of_outcome(outcome: &Outcome) -> ExitCode {
+    outcome.result.as_ref().map_or_else(|failure| ExitCode::from(of_failure(failure)), |_| ExitCode::SUCCESS)
+}
+
+fn of_failure(failure: &Failure) -> u8 {
+    match failure.kind {
+        Kind::Host => HOST,
+        kind if kind.is_refusal() => REFUSED,
+        _ => FAILED,
+    }
+}
+
+/// Does a subcommand's work on a runtime of one thread: guests have threads of their own.
+pub(crate) fn on_runtime(work: impl Future<Output = Result<ExitCode, Fault>>) -> Result<ExitCode, Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| anyhow::Error::new(error).context("the runtime could not be started"))?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_code() {
+        for (kind, code) in [
+            (Kind::Guest, FAILED),
+            (Kind::TimedOut, FAILED),
+            (Kind::Cancelled, FAILED),
+            (Kind::BadProgram, REFUSED),
+            (Kind::BadKwargs, REFUSED),
+            (Kind::Denied, REFUSED),
+            (Kind::Host, HOST),
+        ] {
+            assert_eq!(of_failure(&Failure::new(kind, "")), code, "{kind}");
+        }
+    }
+}

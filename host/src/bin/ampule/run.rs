@@ -1,0 +1,180 @@
+//! `ampule run`: one job from its arguments to its exit code.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ampule::{
+    Compiler, Failure, Grants, Job, JobHandle, Kind, Kwargs, LimitOverrides, LoadError, Outcome, Program, Runner,
+};
+
+use crate::args::RunArgs;
+use crate::config::Config;
+use crate::exit::{self, Fault};
+use crate::live::Live;
+use crate::program::{Content, Source};
+use crate::signals::Signals;
+use crate::{report, typed_kwargs, wire};
+
+/// The most that is read for `--kwargs` and `--stdin`, which are held in memory.
+const INPUT_BYTES: u64 = 256 << 20;
+
+/// How long a program may take to load before somebody at a terminal is told why.
+const NOTICE_AFTER: Duration = Duration::from_secs(1);
+
+/// Runs one job and reports it.
+pub(crate) async fn run(args: Box<RunArgs>, config: &Config) -> Result<ExitCode, Fault> {
+    // Read before signals are caught, so that Ctrl-C ends a wait for stdin.
+    let (kwargs, stdin) = inputs(&args)?;
+    let source = Source::find(&args.program, config)?;
+    let cache = config.cache(&args);
+    let (mut signals, mut live) = (Signals::catch()?, Live::new());
+    let runner = runner(cache.clone())?;
+    let program = loaded(&runner, &source, cache.is_some(), &mut live, &mut signals).await?;
+    let kwargs = typed_kwargs::build(kwargs, &args.kwarg, program.inspection().kwargs_schema.as_ref())?;
+    let job = Job::new(&program).name(&source.name).kwargs(kwargs).limits(limits(&args)).grants(grants(&args, stdin));
+    // The failure is in the outcome too. A job without `at_err` has it logged, and here it is reported.
+    let handle = runner.run_async(job.at_err(|_, _| Ok::<(), Infallible>(())))?;
+    let outcome = ended(handle, (!args.json).then_some(&mut live), &mut signals).await;
+    // The runner is dropped and not shut down: a thread that the job left in a call to the host ends with the process.
+    report(&outcome, args.json)?;
+    Ok(exit::of_outcome(&outcome))
+}
+
+/// A runner for one job: one thread for the guest, and one slot, so that it starts in no time.
+fn runner(cache: Option<PathBuf>) -> Result<Runner, Fault> {
+    let executable = std::env::current_exe().map_err(|error| anyhow::Error::new(error).context("this executable"))?;
+    let compiler = Compiler::Child { executable, arguments: vec!["compile-child".to_owned()] };
+    let builder = Runner::builder().guest_threads(1).pool_size(1).compiler(compiler);
+    let builder = match cache {
+        Some(directory) => builder.cache_directory(directory),
+        None => builder,
+    };
+    Ok(builder.build()?)
+}
+
+async fn loaded(
+    runner: &Runner,
+    source: &Source,
+    cached: bool,
+    live: &mut Live,
+    signals: &mut Signals,
+) -> Result<Program, Fault> {
+    let mut loading = std::pin::pin!(load(runner, source));
+    let mut noticed = !live.is_watched();
+    loop {
+        tokio::select! {
+            biased;
+            () = signals.asked_to_stop() => {
+                let failure = Failure::new(Kind::Cancelled, "cancelled: by a signal, before the program was loaded");
+                return Err(Fault::from(failure).of(source.digest()));
+            }
+            loaded = &mut loading => return loaded.map_err(|error| Fault::from(error).of(source.digest())),
+            () = tokio::time::sleep(NOTICE_AFTER), if !noticed => {
+                let once = if cached { ", once for this machine" } else { "" };
+                live.note(&format!("compiling {}{once}…", source.name));
+                noticed = true;
+            }
+        }
+    }
+}
+
+async fn load(runner: &Runner, source: &Source) -> Result<Program, LoadError> {
+    match source.content()? {
+        Content::Wasm(wasm) => runner.load(wasm).await,
+        Content::Text(text) => runner.load_wat(text).await,
+    }
+}
+
+/// Waits for the end, tells what happens until then if anybody is to be told, and cancels when a signal comes.
+async fn ended(handle: JobHandle, live: Option<&mut Live>, signals: &mut Signals) -> Outcome {
+    let (control, events) = (handle.control(), handle.events());
+    let mut end = std::pin::pin!(async {
+        if let Some(live) = live {
+            live.follow(events).await;
+        }
+        handle.await
+    });
+    loop {
+        tokio::select! {
+            biased;
+            () = signals.asked_to_stop() => control.cancel(),
+            outcome = &mut end => return outcome,
+        }
+    }
+}
+
+fn report(outcome: &Outcome, json: bool) -> Result<(), Fault> {
+    if json {
+        return report::print_json(&wire::outcome(outcome));
+    }
+    let mut stderr = anstream::stderr().lock();
+    report::output(&mut stderr, &outcome.output);
+    match &outcome.result {
+        Ok(value) => report::print_json(value),
+        Err(failure) => {
+            report::failure(&mut stderr, failure);
+            Ok(())
+        }
+    }
+}
+
+fn limits(args: &RunArgs) -> LimitOverrides {
+    let (fuel, timeout, memory_bytes) = (args.fuel, args.timeout, args.memory);
+    LimitOverrides { fuel, timeout, memory_bytes, ..LimitOverrides::default() }
+}
+
+fn grants(args: &RunArgs, stdin: Option<Vec<u8>>) -> Grants {
+    let mut grants = Grants::none();
+    grants.directories = args.dir.clone();
+    grants.env = args.env.iter().cloned().collect();
+    grants.args = args.args.clone();
+    grants.stdin = stdin;
+    match args.seed {
+        Some(seed) => grants.deterministic(seed),
+        None => grants,
+    }
+}
+
+/// The base of the kwargs, and the job's standard input.
+fn inputs(args: &RunArgs) -> Result<(Kwargs, Option<Vec<u8>>), Fault> {
+    let stdin_is = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    if args.kwargs.as_deref() == Some("-") && stdin_is(&args.stdin) {
+        return Err(Fault::Usage("expected one use of stdin, found `--kwargs -` and `--stdin -`".to_owned()));
+    }
+    let kwargs = match args.kwargs.as_deref() {
+        None => Kwargs::new(),
+        Some(json) => {
+            let file = if json == "-" { Some("-") } else { json.strip_prefix('@') };
+            let json = file.map_or_else(|| Ok(json.to_owned()), |file| read_text("--kwargs", Path::new(file)))?;
+            Kwargs::from_json(&json)?
+        }
+    };
+    let stdin = args.stdin.as_deref().map(|path| read("--stdin", path)).transpose()?;
+    Ok((kwargs, stdin))
+}
+
+fn read_text(argument: &str, path: &Path) -> Result<String, Fault> {
+    let found = |_| Fault::Usage(format!("{argument}: expected text in UTF-8 in {path:?}, found other bytes"));
+    String::from_utf8(read(argument, path)?).map_err(found)
+}
+
+/// A file, or stdin for `-`.
+fn read(argument: &str, path: &Path) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(INPUT_BYTES + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(INPUT_BYTES + 1).read_to_end(&mut bytes))
+    };
+    match read {
+        Ok(len) if len as u64 > INPUT_BYTES => {
+            Err(Fault::Usage(format!("{argument}: expected at most {INPUT_BYTES} bytes in {path:?}, found more")))
+        }
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Fault::Usage(format!("{argument}: expected a file at {path:?}, found: {error}"))),
+    }
+}

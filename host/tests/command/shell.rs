@@ -1,0 +1,91 @@
+//! Starts the binary and keeps what it said. Nothing of the caller's environment reaches it.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A place to call the command from: a directory of its own, and a cache in it.
+pub(super) struct Shell {
+    pub(super) directory: TempDir,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Shell {
+    pub(super) fn new() -> Self {
+        Shell { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(super) fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ampule"));
+        command.args(arguments).env_clear().env("AMPULE_CACHE", self.path("cache")).current_dir(self.directory.path());
+        command
+    }
+
+    /// Calls the command without input.
+    pub(super) fn call<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ended {
+        self.command(arguments).stdin(Stdio::null()).output().unwrap().into()
+    }
+
+    /// Calls `ampule run` on a fixture.
+    pub(super) fn run(&self, program: &str, arguments: &[&str]) -> Ended {
+        self.call([&["run", &fixture(program)], arguments].concat())
+    }
+
+    /// As [`Shell::run`], with text on stdin.
+    pub(super) fn run_with_stdin(&self, program: &str, arguments: &[&str], stdin: &str) -> Ended {
+        let mut command = self.command([&["run", &fixture(program)], arguments].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// A file of this shell's own.
+    pub(super) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Ended {
+    /// Standard output, which is one document on one line.
+    pub(super) fn document(&self) -> Value {
+        assert!(self.stdout.ends_with('\n') && self.stdout.lines().count() == 1, "{self:?}");
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// The path of a `.wat` file.
+pub(super) fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/fixtures").join(name).with_extension("wat");
+    path.to_str().unwrap().to_owned()
+}
+
+/// The same, assembled.
+pub(super) fn assembled(name: &str) -> Vec<u8> {
+    wat::parse_file(fixture(name)).unwrap()
+}
