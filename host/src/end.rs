@@ -30,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) resolve: oneshot::Sender<Outcome>,
     pub(crate) program: Option<Digest>,
     pub(crate) called: Instant,
+    /// Set when the run has ended.
+    pub(crate) outcome: Option<Outcome>,
     pub(crate) outbox: Arc<Outbox>,
     /// Counted by the runner until the callback has returned.
     pub(crate) alive: Alive,
@@ -38,6 +40,11 @@ pub(crate) struct Parts {
 impl End {
     pub(crate) fn new(parts: Parts) -> Self {
         End(Some(Box::new(parts)))
+    }
+
+    /// When the run was asked for.
+    pub(crate) fn called(&self) -> Instant {
+        self.0.as_ref().map_or_else(Instant::now, |parts| parts.called)
     }
 
     /// Delivers the outcome of a run, soon.
@@ -78,54 +85,55 @@ impl Parts {
         self.finish(outcome).flush();
     }
 
-    fn finish(self: Box<Self>, outcome: Outcome) -> Arc<Outbox> {
+    fn finish(mut self: Box<Self>, outcome: Outcome) -> Arc<Outbox> {
         self.control.set_status(Status::Ended);
         self.events.close();
         log_end(&outcome);
+        self.outcome = Some(outcome);
         let outbox = Arc::clone(&self.outbox);
-        outbox.push(Delivery(Some((self, outcome))));
+        outbox.push(Delivery(Some(self)));
         outbox
     }
 }
 
 /// An outcome on its way. Dropped before it ran, because the caller's runtime is gone, it still resolves the handle.
-pub(crate) struct Delivery(Option<(Box<Parts>, Outcome)>);
+pub(crate) struct Delivery(Option<Box<Parts>>);
 
 impl Delivery {
     /// The runtime that the callback is to be called on.
     pub(crate) fn caller(&self) -> &Handle {
-        let (parts, _) = self.0.as_ref().expect("taken only by what consumes it");
-        &parts.caller
+        &self.0.as_ref().expect("taken only by what consumes it").caller
     }
 
     /// Whether there is no callback to call.
     pub(crate) fn is_silent(&self) -> bool {
-        let callbacks = self.0.as_ref().map(|(parts, _)| &parts.callbacks);
+        let callbacks = self.0.as_ref().map(|parts| &parts.callbacks);
         callbacks.is_none_or(|callbacks| callbacks.at_return.is_none() && callbacks.at_err.is_none())
     }
 
     /// Calls back and resolves the handle.
     pub(crate) fn run(mut self) {
-        if let Some((parts, mut outcome)) = self.0.take() {
-            let parts = *parts;
-            outcome.callback_failures = call_back(parts.callbacks, &outcome);
-            // Whoever awaits the handle finds the run gone from the runner's count.
-            drop(parts.alive);
-            // Nobody may be waiting; the handle was dropped then.
-            let _ = parts.resolve.send(outcome);
-        }
+        self.deliver(call_back);
+    }
+
+    fn deliver(&mut self, callback: impl FnOnce(Callbacks, &Outcome) -> Vec<Failure>) {
+        let Some(parts) = self.0.take() else { return };
+        let Parts { outcome: Some(mut outcome), callbacks, alive, resolve, .. } = *parts else { return };
+        outcome.callback_failures = callback(callbacks, &outcome);
+        // Whoever awaits the handle finds the run gone from the runner's count.
+        drop(alive);
+        // Nobody may be waiting; the handle was dropped then.
+        let _ = resolve.send(outcome);
     }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if let Some((parts, mut outcome)) = self.0.take() {
+        self.deliver(|_, outcome| {
             let failure = Failure::new(Kind::Callback, "not called: the caller's runtime has shut down");
             tracing::error!(job_id = %outcome.id, message = failure.message, "callback failed");
-            outcome.callback_failures.push(failure);
-            drop(parts.alive);
-            let _ = parts.resolve.send(outcome);
-        }
+            vec![failure]
+        });
     }
 }
 

@@ -302,7 +302,7 @@ impl Runner {
             end.refuse(failure);
             return Ok((None, handle));
         }
-        let (events, called) = (handle.queue(), Instant::now());
+        let (events, called) = (handle.queue(), end.called());
         let given = Given { id: handle.id(), name: job.name, kwargs, limits, grants: job.grants, events, called };
         let run = Run { core: Arc::clone(core), program, given: Box::new(given), control: handle.control(), end };
         Ok((Some(run), handle))
@@ -322,7 +322,21 @@ impl Runner {
         let handle = JobHandle::new(control.clone(), Arc::clone(&events), outcome);
         let alive = self.0.core.live.enter();
         let (called, outbox) = (Instant::now(), Arc::clone(&self.0.core.outbox));
-        (End::new(Parts { callbacks, caller, control, events, resolve, program, called, outbox, alive }), handle)
+        (
+            End::new(Parts {
+                callbacks,
+                caller,
+                control,
+                events,
+                resolve,
+                program,
+                called,
+                outcome: None,
+                outbox,
+                alive,
+            }),
+            handle,
+        )
     }
 }
 

@@ -15,7 +15,8 @@ const MOST_DIGITS: u64 = 309;
 
 /// Any integer, and the interesting ones often.
 fn integer() -> impl Strategy<Value = i32> {
-    let edges = [0, 1, -1, 308, 309, 310, 65_534, 65_535, 65_536, 65_537, i32::MAX, i32::MAX - 1, i32::MIN, i32::MIN + 1];
+    let edges =
+        [0, 1, -1, 308, 309, 310, 65_534, 65_535, 65_536, 65_537, i32::MAX, i32::MAX - 1, i32::MIN, i32::MIN + 1];
     prop_oneof![any::<i32>(), 0..70_000, prop::sample::select(edges.to_vec())]
 }
 

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use ampule::{Call, Closure, Error, Failure, Job, Kind, Runner, Status};
+use ampule::{Call, Closure, Error, Failure, Job, JobHandle, Kind, Runner, Status};
 use ampule_tests::guest::{fixture, returning};
 use ampule_tests::recorder::Recorder;
 use ampule_tests::{builder, ended, failure, load, run, runner, soon, until, until_running, value};
@@ -123,6 +123,14 @@ async fn a_cancelled_closure_ends_while_its_thread_goes_on() {
 
 // Dropping the runner.
 
+/// A run that will not end by itself, once it has begun.
+async fn looping(runner: &Runner, recorder: &Recorder) -> JobHandle {
+    let program = load(runner, &fixture("loop")).await;
+    let handle = runner.run_async(recorder.on(Call::from(Job::new(&program)))).expect("a slot");
+    until_running(&handle).await;
+    handle
+}
+
 #[tokio::test]
 async fn a_runner_dropped_in_async_code_ends_every_run_as_cancelled() {
     let recorder = Recorder::default();
@@ -145,12 +153,7 @@ async fn a_runner_dropped_in_async_code_ends_every_run_as_cancelled() {
 fn a_runner_dropped_outside_of_async_code_ends_every_run_as_cancelled() {
     let caller = tokio::runtime::Runtime::new().expect("a runtime");
     let runner = runner();
-    let handle = caller.block_on(async {
-        let program = load(&runner, &fixture("loop")).await;
-        let handle = runner.run_async(Job::new(&program)).expect("a slot");
-        until_running(&handle).await;
-        handle
-    });
+    let handle = caller.block_on(looping(&runner, &Recorder::default()));
     drop(runner);
     assert_eq!(failure(caller.block_on(ended(handle))).kind, Kind::Cancelled);
 }
@@ -184,12 +187,7 @@ async fn a_clone_keeps_the_runner_alive() {
 fn a_callers_runtime_that_is_gone_does_not_keep_the_handle_waiting() {
     let (runner, recorder) = (runner(), Recorder::default());
     let caller = tokio::runtime::Runtime::new().expect("a runtime");
-    let handle = caller.block_on(async {
-        let program = load(&runner, &fixture("loop")).await;
-        let handle = runner.run_async(recorder.on(Call::from(Job::new(&program)))).expect("a slot");
-        until_running(&handle).await;
-        handle
-    });
+    let handle = caller.block_on(looping(&runner, &recorder));
     drop(caller);
     handle.cancel();
     let other = tokio::runtime::Runtime::new().expect("a runtime");
@@ -305,7 +303,8 @@ async fn a_closure_that_outlives_the_shutdown_is_reported_as_left() {
 async fn a_delayed_job_runs_when_its_delay_is_over() {
     let (runner, recorder) = (runner(), Recorder::default());
     let program = load(&runner, &returning(&["1"])).await;
-    let handle = runner.delay(Duration::from_millis(20), recorder.on(Call::from(Job::new(&program)))).expect("accepted");
+    let handle =
+        runner.delay(Duration::from_millis(20), recorder.on(Call::from(Job::new(&program)))).expect("accepted");
     assert_eq!(value(ended(handle).await), 1);
     assert_eq!(recorder.calls().len(), 1);
     assert!(runner.delayed(None).is_empty());

@@ -112,7 +112,8 @@ async fn a_failure_after_returns_goes_to_at_err_alone_and_keeps_them() {
 
 #[tokio::test]
 async fn a_refusal_goes_to_at_err_once_too() {
-    let (runner, recorder) = (builder().allow(ampule::Allowance::nothing()).build().expect("a runner"), Recorder::default());
+    let (runner, recorder) =
+        (builder().allow(ampule::Allowance::nothing()).build().expect("a runner"), Recorder::default());
     let program = load(&runner, &returning(&["1"])).await;
     let job = Job::new(&program).directory("/", "/data");
     run(&runner, recorder.on(Call::from(job))).await;
@@ -359,8 +360,9 @@ async fn a_run_that_waited_runs_when_a_slot_is_free() {
 }
 
 #[tokio::test]
-async fn those_who_wait_run_in_the_order_in_which_they_came() {
-    let runner = builder().pool_size(1).build().expect("a runner");
+async fn nobody_overtakes_those_who_wait() {
+    // With one guest thread the runs also come to the line in the order of their calls.
+    let runner = builder().pool_size(1).guest_threads(1).build().expect("a runner");
     let (loops, returns) = (load(&runner, &fixture("loop")).await, load(&runner, &returning(&[])).await);
     let running = runner.run_async(Job::new(&loops)).expect("a slot");
     until_running(&running).await;
@@ -443,12 +445,26 @@ async fn a_fuel_budget_is_refused_where_fuel_is_not_counted() {
     assert_eq!((outcome.result, outcome.usage.fuel), (Ok(json!(1)), None));
 }
 
+#[tokio::test]
+async fn a_jobs_own_limits_win_over_the_runners_and_can_lift_its_budget() {
+    let mut limits = Limits::default();
+    limits.fuel = Some(10);
+    let runner = builder().limits(limits).build().expect("a runner");
+    let program = load(&runner, &fixture("count").replace("COUNT", "1000")).await;
+    let under_the_runners = run(&runner, Job::new(&program)).await;
+    let under_its_own = run(&runner, Job::new(&program).fuel(100_000)).await;
+    let under_none = run(&runner, Job::new(&program).fuel(u64::MAX)).await;
+    assert_eq!(failure(under_the_runners).kind, Kind::OutOfFuel);
+    assert_eq!((value(under_its_own), value(under_none)), (json!(1), json!(1)));
+}
+
 // Events.
 
 #[tokio::test]
 async fn events_come_in_order_and_end_with_the_run() {
     let runner = runner();
-    let calls: [(&str, &[u8]); 4] = [("$return", b"1"), ("$progress", b"{\"half\":true}"), ("$log", b"hm"), ("$return", b"2")];
+    let calls: [(&str, &[u8]); 4] =
+        [("$return", b"1"), ("$progress", b"{\"half\":true}"), ("$log", b"hm"), ("$return", b"2")];
     let program = load(&runner, &speaking(&calls, "")).await;
     let handle = runner.run_async(Job::new(&program)).expect("accepted");
     let mut events = handle.events();
@@ -496,7 +512,8 @@ async fn kwargs_reach_the_job_as_they_are_and_the_callbacks_kwargs_do_not() {
     let runner = runner();
     let program = load(&runner, &fixture("kwargs")).await;
     let text = r#"{"b":0.1,"a":{"z":[],"y":null},"n":-9007199254740993,"ü":"\u0000"}"#;
-    let call = Job::new(&program).kwargs(Kwargs::from_json(text).expect("an object")).at_return(|_, _| Ok::<_, Failure>(()));
+    let call =
+        Job::new(&program).kwargs(Kwargs::from_json(text).expect("an object")).at_return(|_, _| Ok::<_, Failure>(()));
     let outcome = run(&runner, call.at_return_kwargs(kwargs(json!({"secret": 1})))).await;
     assert_eq!(value(outcome).to_string(), text);
 }
@@ -559,7 +576,8 @@ async fn a_program_that_nobody_loaded_is_unknown() {
 #[tokio::test]
 async fn a_closure_has_the_callbacks_and_the_handle_of_a_job() {
     let (runner, recorder) = (runner(), Recorder::default());
-    let outcome = ended(runner.run_thread(recorder.on(Closure::new(|| Ok::<_, Failure>([8, 13])))).expect("accepted")).await;
+    let outcome =
+        ended(runner.run_thread(recorder.on(Closure::new(|| Ok::<_, Failure>([8, 13])))).expect("accepted")).await;
     assert_eq!(recorder.only_call().end, Ok(json!([8, 13])));
     assert_eq!((outcome.result, outcome.program), (Ok(json!([8, 13])), None));
 }

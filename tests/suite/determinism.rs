@@ -1,8 +1,10 @@
 //! The same program, kwargs and seed give the same bytes and the same fuel; a deterministic run has a clock of its own.
 
-use ampule::{DETERMINISTIC_START_UNIX_SECONDS, Fuel, Grants, Outcome};
+use std::time::Duration;
+
+use ampule::{DETERMINISTIC_START_UNIX_SECONDS, Fuel, Grants, Job, Kind, Outcome};
 use ampule_tests::guest::fixture;
-use ampule_tests::{run_wat, run_wat_with, value};
+use ampule_tests::{builder, ended, failure, load, run_wat, run_wat_with, value};
 use serde_json::json;
 
 async fn seeded(text: &str, seed: u64) -> Outcome {
@@ -48,6 +50,13 @@ async fn a_sleep_without_end_ends_at_once_on_a_virtual_clock() {
 }
 
 #[tokio::test]
+async fn sleeps_without_number_on_a_virtual_clock_are_timed_out_by_the_real_one() {
+    let describe = |job: Job| job.grants(Grants::none().deterministic(1)).timeout(Duration::from_millis(50));
+    let outcome = run_wat_with(&fixture("sleep_again"), describe).await;
+    assert_eq!(failure(outcome).kind, Kind::TimedOut);
+}
+
+#[tokio::test]
 async fn two_runs_of_everything_are_equal_but_for_their_ids_and_times() {
     let text = fixture("clock");
     let (first, second) = (seeded(&text, 3).await, seeded(&text, 3).await);
@@ -66,10 +75,10 @@ async fn a_nan_has_the_same_bits_everywhere() {
 async fn fuel_does_not_depend_on_how_busy_the_runner_is() {
     let text = fixture("count").replace("COUNT", "3000000");
     let alone = run_wat(&text).await.usage.fuel;
-    let runner = ampule_tests::builder().guest_threads(1).build().expect("a runner");
-    let program = ampule_tests::load(&runner, &text).await;
-    let runs: Vec<_> = (0..4).map(|_| runner.run_async(ampule::Job::new(&program)).expect("a slot")).collect();
+    let runner = builder().guest_threads(1).build().expect("a runner");
+    let program = load(&runner, &text).await;
+    let runs: Vec<_> = (0..4).map(|_| runner.run_async(Job::new(&program)).expect("a slot")).collect();
     for run in runs {
-        assert_eq!(ampule_tests::ended(run).await.usage.fuel, alone);
+        assert_eq!(ended(run).await.usage.fuel, alone);
     }
 }

@@ -267,9 +267,8 @@ async fn tables_over_their_limit_are_out_of_memory() {
 #[tokio::test]
 async fn a_return_that_is_no_value_is_a_bad_return() {
     let deep = "[".repeat(200) + &"]".repeat(200);
-    let texts: [&[u8]; 11] = [
-        b"", b" ", b"{", b"nul", b"1 2", b"{\"a\":1,}", b"'a'", b"NaN", b"1e999", b"\"\xff\"", deep.as_bytes(),
-    ];
+    let texts: [&[u8]; 11] =
+        [b"", b" ", b"{", b"nul", b"1 2", b"{\"a\":1,}", b"'a'", b"NaN", b"1e999", b"\"\xff\"", deep.as_bytes()];
     for text in texts {
         let failure = failure_of(&speaking(&[("$return", b"7"), ("$return", text)], "")).await;
         assert_eq!((failure.kind, failure.trap), (Kind::BadReturn, None), "{}", text.escape_ascii());
@@ -279,7 +278,8 @@ async fn a_return_that_is_no_value_is_a_bad_return() {
 
 #[tokio::test]
 async fn a_return_of_bytes_that_are_not_the_guests_is_a_bad_return() {
-    let places = [(65_536, 1), (65_535, 2), (0, 65_537), (-1, 1), (-1, -1), (1, -1), (i32::MAX, i32::MAX), (i32::MIN, i32::MIN)];
+    let places =
+        [(65_536, 1), (65_535, 2), (0, 65_537), (-1, 1), (-1, -1), (1, -1), (i32::MAX, i32::MAX), (i32::MIN, i32::MIN)];
     for (ptr, len) in places {
         let call = format!("$_return (i32.const {ptr}) (i32.const {len})");
         let failure = failure_of(&fixture("return_at").replace("FUNCTION", &call)).await;
@@ -375,7 +375,8 @@ async fn kwargs_that_do_not_fit_the_schema_are_refused_with_every_violation() {
     let refused = failure(refused);
     assert_eq!(refused.kind, Kind::BadKwargs);
     assert!(refused.message.contains("`b`") && refused.message.contains("\"a\""), "{}", refused.message);
-    let fitting = run_wat_with(&text, |job| job.kwarg("a", 1).expect("a number").kwarg("b", 2).expect("a number")).await;
+    let fitting =
+        run_wat_with(&text, |job| job.kwarg("a", 1).expect("a number").kwarg("b", 2).expect("a number")).await;
     assert_eq!(value(fitting), 1);
 }
 
@@ -414,6 +415,18 @@ async fn a_failure_carries_the_ends_of_output_and_log() {
     assert_eq!((stdout.stdout_tail.as_str(), stdout.stderr_tail.as_str()), ("last words", ""));
     assert_eq!((stderr.stdout_tail.as_str(), stderr.stderr_tail.as_str()), ("", "last words"));
     assert_eq!(logs.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["first", "last"]);
+}
+
+#[tokio::test]
+async fn the_ends_that_a_failure_carries_are_short() {
+    let lines: Vec<_> = (0..30).map(|number| format!("line {number:02}")).collect();
+    let calls: Vec<_> = lines.iter().map(|line| ("$log", line.as_bytes())).collect();
+    let logs = failure_of(&speaking(&calls, "unreachable")).await.logs;
+    let flood =
+        fixture("flood").replace("FD", "1").replace("(call $return (i32.const 17) (i32.const 1))", "unreachable");
+    let tail = failure_of(&flood).await.stdout_tail;
+    assert_eq!(logs.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), lines[10..]);
+    assert_eq!((tail.len(), tail.ends_with("1113")), (4 << 10, true));
 }
 
 #[tokio::test]

@@ -40,7 +40,10 @@ async fn a_program_is_the_same_from_text_bytes_and_file() {
 #[tokio::test]
 async fn a_file_that_is_not_there_is_the_hosts_fault() {
     let refused = runner().load_file("/nowhere/at/all.wasm").await;
-    assert!(matches!(&refused, Err(LoadError::Host(Error::Io { path, .. })) if path.ends_with("all.wasm")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(LoadError::Host(Error::Io { path, .. })) if path.ends_with("all.wasm")),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -92,7 +95,7 @@ async fn a_program_cut_short_or_with_a_byte_changed_is_refused_or_runs_to_a_clas
     for bytes in cut.chain(changed) {
         match runner.load(bytes).await {
             Err(LoadError::Refused(failure)) => assert_eq!(failure.kind, Kind::BadProgram),
-            Err(LoadError::Host(error)) => panic!("the program is at fault and not the host: {error}"),
+            Err(other) => panic!("the program is at fault and not the host: {other}"),
             Ok(program) => {
                 let outcome = run(&runner, Job::new(&program).fuel(100_000)).await;
                 assert_ne!(outcome.result.err().map(|failure| failure.kind), Some(Kind::Host));
@@ -201,9 +204,13 @@ async fn what_the_pool_has_no_room_for_is_refused_when_it_is_loaded() {
 #[tokio::test]
 async fn inspecting_says_what_a_program_is_and_whether_it_would_be_accepted() {
     let runner = runner();
-    let (inspection, refusal) = runner.inspect(&bytes_of(&fixture("start_large").replace("PAGES", "3").replace("ELEMENTS", "1"))).expect("a module");
+    let (inspection, refusal) = runner
+        .inspect(&bytes_of(&fixture("start_large").replace("PAGES", "3").replace("ELEMENTS", "1")))
+        .expect("a module");
     assert_eq!((inspection.initial_memory_bytes, inspection.entry_names(), refusal), (3 * 65_536, vec!["run"], None));
-    let (_, refusal) = runner.inspect(&bytes_of("(module (func (export \"run\") (drop (i32.atomic.load (i32.const 0)))) (memory 1))")).expect("a module");
+    let (_, refusal) = runner
+        .inspect(&bytes_of("(module (func (export \"run\") (drop (i32.atomic.load (i32.const 0)))) (memory 1))"))
+        .expect("a module");
     assert_eq!(refusal.expect("it would be refused").kind, Kind::BadProgram);
     assert_eq!(runner.inspect(b"no program").expect_err("nothing at all").kind, Kind::BadProgram);
 }
@@ -329,7 +336,14 @@ async fn a_cache_file_that_was_changed_in_any_way_is_compiled_again() {
         bytes[at] ^= 1;
         bytes
     };
-    let tampered = [flipped(0), flipped(32), flipped(whole.len() / 2), flipped(whole.len() - 1), whole[..whole.len() - 1].to_vec(), Vec::new()];
+    let tampered = [
+        flipped(0),
+        flipped(32),
+        flipped(whole.len() / 2),
+        flipped(whole.len() - 1),
+        whole[..whole.len() - 1].to_vec(),
+        Vec::new(),
+    ];
     for (round, bytes) in tampered.into_iter().enumerate() {
         fs::write(&path, bytes).expect("the file");
         let runner = make();
@@ -367,7 +381,10 @@ fn a_cache_directory_that_others_can_enter_is_refused() {
     for mode in [0o755, 0o770, 0o701, 0o720] {
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).expect("it is ours");
         let refused = builder().cache_directory(directory.path()).build();
-        assert!(matches!(&refused, Err(Error::Cache { message, .. }) if message.contains("0700")), "{mode:o}: {refused:?}");
+        assert!(
+            matches!(&refused, Err(Error::Cache { message, .. }) if message.contains("0700")),
+            "{mode:o}: {refused:?}"
+        );
     }
 }
 

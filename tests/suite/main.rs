@@ -7,6 +7,7 @@ mod boundary;
 mod cancel;
 mod contract;
 mod determinism;
+mod guests;
 mod isolation;
 mod kinds;
 mod load;

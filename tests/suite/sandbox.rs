@@ -5,6 +5,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use ampule::{Allowance, Grants, Job, Kind, LimitOverrides, TrapCode, Value};
 use ampule_tests::guest::{fixture, returning};
@@ -124,7 +125,8 @@ async fn a_directory_is_read_only_unless_it_is_said() {
 async fn a_file_of_a_read_only_directory_is_neither_truncated_nor_written() {
     let (_outside, granted) = granted();
     for (oflags, rights) in [("8", "2"), ("8", "64"), ("0", "64"), ("0", "66"), ("9", "66")] {
-        let text = open("1").replace("i32.const 0)\n      (i64.const 2)", &format!("i32.const {oflags})\n      (i64.const {rights})"));
+        let text = open("1")
+            .replace("i32.const 0)\n      (i64.const 2)", &format!("i32.const {oflags})\n      (i64.const {rights})"));
         assert!(text.contains(&format!("(i64.const {rights})")), "the fixture has its flags");
         let errno = errnos(&text, Grants::none().directory(&granted, "/data")).await;
         assert_eq!(fs::read_to_string(granted.join("1")).expect("the file"), "7", "{oflags} {rights}: {errno}");
@@ -145,7 +147,12 @@ async fn two_grants_are_two_directories_each_with_its_own_access() {
     let ((_first, readable), (_second, writable)) = (granted(), granted());
     let grants = Grants::none().directory(&readable, "/data").writable_directory(&writable, "/out");
     errnos(&fixture("write"), grants.clone()).await;
-    errnos(&fixture("write").replace("(i32.const 3) (i32.const 0) (i32.const 1024)", "(i32.const 4) (i32.const 0) (i32.const 1024)"), grants).await;
+    errnos(
+        &fixture("write")
+            .replace("(i32.const 3) (i32.const 0) (i32.const 1024)", "(i32.const 4) (i32.const 0) (i32.const 1024)"),
+        grants,
+    )
+    .await;
     assert!(!readable.join("new").exists() && writable.join("new").exists());
 }
 
@@ -176,6 +183,31 @@ fn open_below(directory: &Path) -> Vec<String> {
     let open = fs::read_dir("/proc/self/fd").expect("Linux tells");
     let open = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     open.filter(|path| path.starts_with(directory)).map(|path| path.display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_large_file_is_read_whole_however_much_a_host_call_copies() {
+    let (_outside, granted) = granted();
+    let file = fs::File::create(granted.join("1")).expect("a file");
+    file.set_len(160 << 20).expect("a file with nothing in it");
+    let describe = |job: Job| job.directory(&granted, "/data");
+    assert_eq!(value(run_wat_with(&fixture("read_all"), describe).await), 160 << 20);
+}
+
+#[tokio::test]
+async fn a_pipe_in_a_granted_directory_holds_up_nobody_else() {
+    let (_outside, granted) = granted();
+    let made = Command::new("mkfifo").arg(granted.join("pipe")).status().expect("coreutils are there");
+    assert!(made.success());
+    let runner = builder().guest_threads(1).build().expect("a runner");
+    let (opens, returns) = (load(&runner, &open("pipe")).await, load(&runner, &returning(&["1"])).await);
+    let opening = runner.run_async(Job::new(&opens).directory(&granted, "/data")).expect("a slot");
+    until_running(&opening).await;
+    assert_eq!(value(run(&runner, Job::new(&returns)).await), 1);
+    opening.cancel();
+    ended(opening).await;
+    // Lets go of whoever waits for the other end of the pipe.
+    fs::OpenOptions::new().read(true).write(true).open(granted.join("pipe")).expect("the pipe");
 }
 
 // What a runner's owner allows.
@@ -227,24 +259,17 @@ async fn the_directory_that_is_opened_is_the_one_that_was_allowed() {
 
 #[tokio::test]
 async fn granted_arguments_arrive_in_order_after_the_programs_own_name() {
-    // What stands after a `j` or a `-`: the program is called `job`.
-    let text = fixture("words").replace("SIZES", "args_sizes_get").replace("GET", "args_get");
-    let text = text.replace("\"_return\" (func $return", "\"progress\" (func $return");
-    let runner = runner();
-    let program = load(&runner, &text.replace("SEPARATOR", "61")).await;
-    let grants = Grants::none().arg("a=1").arg("b=\"two words\"").arg("c=3");
-    let handle = runner.run_async(Job::new(&program).grants(grants)).expect("accepted");
-    let mut events = handle.events();
-    let outcome = ended(handle).await;
-    assert!(outcome.result.is_err(), "the program's own name has no `=`, and nothing behind it is JSON: {outcome:?}");
-    assert_eq!(events.next().await, None);
+    let text = fixture("words").replace("SIZES", "args_sizes_get").replace("GET", "args_get").replace("FIRST", "1");
+    let grants = Grants::none().arg("a=1").arg("--b=\"two words\"").arg("c=[3]");
+    assert_eq!(errnos(&text, grants).await, json!([1, "two words", [3]]));
 }
 
 #[tokio::test]
 async fn granted_environment_variables_arrive_and_no_others() {
-    let text = fixture("words").replace("SIZES", "environ_sizes_get").replace("GET", "environ_get");
+    let text =
+        fixture("words").replace("SIZES", "environ_sizes_get").replace("GET", "environ_get").replace("FIRST", "0");
     let grants = Grants::none().env("B", "2").env("A", "\"one=1\"");
-    assert_eq!(errnos(&text.replace("SEPARATOR", "61"), grants).await, json!(["one=1", 2]));
+    assert_eq!(errnos(&text, grants).await, json!(["one=1", 2]));
 }
 
 #[tokio::test]
@@ -419,7 +444,11 @@ async fn external_references_are_refused_wherever_they_stand() {
 #[tokio::test]
 async fn other_proposals_are_refused() {
     refused_for("(memory 1 (pagesize 1))", "custom page sizes").await;
-    refused_for("(func (param i64 i64) (i64.add128 (local.get 0) (local.get 1) (local.get 0) (local.get 1)) drop drop)", "wide").await;
+    refused_for(
+        "(func (param i64 i64) (i64.add128 (local.get 0) (local.get 1) (local.get 0) (local.get 1)) drop drop)",
+        "wide",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl Run {
             room = room(&self.core, bytes, place) => room,
         };
         match room {
-            Ok((slot, reservation)) => self.run(slot, reservation).await,
+            Ok((slot, reservation)) => Box::pin(self.run(slot, reservation)).await,
             Err(failure) => self.end.refuse(failure),
         }
     }
