@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/.."
 failed=0
+mkdir -p target/demo
 
 # show EXPECTED-STATUS TITLE ARGUMENTS...
 show() {
@@ -19,8 +20,10 @@ show() {
 }
 
 show 0 "A job returns twice: the value is the list" run adder -k testvar=3
-show 0 "A real job on a real file" run csv_stats --dir jobs/input::/data
-show 0 "Markdown to HTML, from a directory that it may only read" run markdown --dir jobs/input::/data
+show 0 "A real job on a real file: statistics of a table" run csv_stats --dir jobs/input::/data
+show 0 "A search through a directory that it may only read" run grep -k pattern='lamp|light' -k limit=3 --dir jobs/input::/data
+show 0 "A picture in, a thumbnail out, in the one directory that it may write" \
+    run thumbnail --dir jobs/input::/data --dir target/demo::/out:rw
 show 1 "A job that loops for ever is stopped by its timeout" run runaway -k how=loop --timeout 1s
 show 1 "A job that traps says where" run flaky -k how=trap
 show 3 "A mistyped argument is refused before anything is spent" run adder -k testvar=three

@@ -3,6 +3,8 @@
 //! Whoever runs a job holds its [`End`]. Dropping it without an outcome, because the runner went away or the host
 //! panicked, is an end too: no run is ever left without one.
 
+mod outbox;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,13 +12,14 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+pub(crate) use self::outbox::Outbox;
+
 use crate::call::{BoxError, Callbacks};
 use crate::events::EventQueue;
 use crate::failure::{Failure, Kind};
 use crate::handle::{Control, Status};
 use crate::job::Digest;
 use crate::live::Alive;
-use crate::outbox::Outbox;
 use crate::outcome::{self, Outcome};
 
 /// The right and the duty to end one run.

@@ -21,7 +21,7 @@ pub enum Error {
     /// Kwargs that are no JSON object, or that use a name reserved for the call.
     #[error("kwargs: {0}")]
     Kwargs(String),
-    /// A grant that no run could be given, such as a directory that is not there.
+    /// A grant that no run could be given, such as two directories under one guest path.
     #[error("grant: {0}")]
     Grant(String),
     /// The job names a program that this runner has not loaded.

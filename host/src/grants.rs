@@ -198,7 +198,11 @@ impl Allowance {
         if !self.write && directory.access == Access::ReadWrite {
             return Some(format!("this runner grants no directory for change, and {host} was asked for so"));
         }
-        self.open(directory).err()
+        match directory.host.metadata() {
+            Err(error) => Some(format!("directory {host}: {error}")),
+            Ok(metadata) if !metadata.is_dir() => Some(format!("expected a directory at {host}, found something else")),
+            Ok(_) => self.open(directory).err(),
+        }
     }
 }
 

@@ -19,9 +19,9 @@
 //! | `memory`, `events`, `handle`, `deterministic`, `given` | what a run holds while it runs |
 //! | `abi`, `wasi` | what a guest may call |
 //! | `inspect`, `check` | what a program is; whether it may be compiled |
-//! | `sandbox` | one run, sealed |
+//! | `sandbox`, `schema` | one run, sealed; a program's own rules for its kwargs |
 //! | `compile`, `cache`, `program`, `catalog`, `loader` | from bytes to a program that is ready to run |
-//! | `call`, `live`, `end`, `outbox` | whom to tell, who is alive, how it is told |
+//! | `call`, `live`, `end` | whom to tell, who is alive, how it is told |
 //! | `admission` | who may start |
 //! | `runner` | all of it together |
 
@@ -50,11 +50,11 @@ mod limits;
 mod live;
 mod loader;
 mod memory;
-mod outbox;
 mod outcome;
 mod program;
 mod runner;
 mod sandbox;
+mod schema;
 mod ticker;
 mod wasi;
 

@@ -19,7 +19,8 @@ use crate::failure::{Failure, Kind};
 use crate::inspect::{self, Inspection, Offered};
 use crate::job::Digest;
 use crate::limits::ProgramLimits;
-use crate::program::{self, Loaded, Program};
+use crate::program::{Loaded, Program};
+use crate::schema::KwargsSchema;
 
 /// Programs that are compiled at the same time. More would only share the same processors and add up their memory.
 const COMPILING_AT_ONCE: usize = 2;
@@ -76,7 +77,7 @@ impl Loader {
         };
         let refusal = inspection
             .refuse_unrunnable(&self.offered)
-            .and_then(|()| program::kwargs_validator(&inspection).map(|_| ()))
+            .and_then(|()| kwargs_schema(&inspection).map(|_| ()))
             .and_then(|()| check::check(wasm, &self.limits))
             .err();
         (Ok(inspection), refusal)
@@ -115,7 +116,7 @@ impl Loader {
     fn prepare(&self, wasm: &[u8]) -> Result<Program, LoadError> {
         let inspection = Inspection::of(wasm, &self.limits)?;
         inspection.refuse_unrunnable(&self.offered)?;
-        let kwargs_schema = program::kwargs_validator(&inspection)?;
+        let kwargs_schema = kwargs_schema(&inspection)?;
         let module = self.module(wasm, &inspection)?;
         let loaded = Loaded::link(inspection, kwargs_schema, module, &self.linker, Arc::clone(&self.virtual_linker))?;
         Ok(Program(Arc::new(loaded)))
@@ -145,6 +146,10 @@ impl Loader {
         // from a directory that only we can enter, under a code made with our own key for this program and engine.
         unsafe { Module::deserialize(&self.engine, compiled) }
     }
+}
+
+fn kwargs_schema(inspection: &Inspection) -> Result<Option<KwargsSchema>, Failure> {
+    inspection.kwargs_schema.as_ref().map(KwargsSchema::new).transpose()
 }
 
 /// A name for all that a compiled program depends on beside its bytes. The limits are part of it, so that a runner with

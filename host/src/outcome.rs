@@ -53,7 +53,7 @@ pub struct Usage {
 pub enum Fuel {
     /// The run returned, left, or used up its budget: the same program and input use this much everywhere.
     Exact(u64),
-    /// The run trapped: what it used since the last check is missing.
+    /// The run trapped, or returned with nothing left of its budget: what it used since the last check is missing.
     AtLeast(u64),
 }
 
@@ -113,7 +113,7 @@ pub(crate) struct Record {
 
 /// Makes an outcome of an ending and what was noted.
 pub(crate) fn classify(id: JobId, program: Digest, limits: &Limits, ending: Ending, record: Record) -> Outcome {
-    let fuel = record.fuel_used.and_then(|used| known_fuel(&ending, used));
+    let fuel = record.fuel_used.and_then(|used| known_fuel(&ending, used, limits.fuel));
     let usage = Usage {
         fuel,
         wall: record.wall,
@@ -158,9 +158,11 @@ pub(crate) fn value_of(returns: &[Value]) -> Value {
     }
 }
 
-fn known_fuel(ending: &Ending, used: u64) -> Option<Fuel> {
+fn known_fuel(ending: &Ending, used: u64, budget: Option<u64>) -> Option<Fuel> {
     let Ending::Finished(result) = ending else { return None };
     match result {
+        // Fuel is looked at in loops and calls only: the last stretch may have gone past the budget unseen.
+        Ok(()) if budget == Some(used) => Some(Fuel::AtLeast(used)),
         Ok(()) => Some(Fuel::Exact(used)),
         Err(error) => match (error.downcast_ref::<GuestStop>(), error.downcast_ref::<Trap>()) {
             (Some(_), _) | (_, Some(Trap::OutOfFuel)) => Some(Fuel::Exact(used)),

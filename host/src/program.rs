@@ -5,7 +5,6 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use jsonschema::PatternOptions;
 use wasmtime::{InstancePre, Linker, Module};
 
 use crate::abi::State;
@@ -15,9 +14,7 @@ use crate::inspect::{Entry, Inspection};
 use crate::job::{Digest, ProgramRef};
 use crate::kwargs::Kwargs;
 use crate::sandbox::Sealable;
-
-/// The most violations of a schema that one message names.
-const SHOWN_VIOLATIONS: usize = 8;
+use crate::schema::KwargsSchema;
 
 /// A loaded program.
 #[derive(Clone)]
@@ -27,7 +24,7 @@ pub(crate) struct Loaded {
     pub(crate) inspection: Inspection,
     entry: Entry,
     imports_wasi: bool,
-    kwargs_schema: Option<jsonschema::Validator>,
+    kwargs_schema: Option<KwargsSchema>,
     module: Module,
     linked: InstancePre<State>,
     /// Linked for a virtual clock the first time such a run is asked for.
@@ -61,33 +58,10 @@ impl fmt::Debug for Program {
     }
 }
 
-/// Refuses a schema that is none, or that could not be checked in bounded time.
-pub(crate) fn kwargs_validator(inspection: &Inspection) -> Result<Option<jsonschema::Validator>, Failure> {
-    let Some(schema) = &inspection.kwargs_schema else { return Ok(None) };
-    let refused = |why: String| Failure::new(Kind::BadProgram, format!("the schema of the program's kwargs: {why}"));
-    // A schema that refers to itself can send a validator round for ever, and a program's schema needs no names.
-    if mentions_references(schema) {
-        return Err(refused("expected one without `$ref`, `$dynamicRef` and `$recursiveRef`, found one".to_owned()));
-    }
-    // Patterns come from the program too: this engine of theirs is linear in the text.
-    let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
-    options.build(schema).map(Some).map_err(|error| refused(error.to_string()))
-}
-
-fn mentions_references(schema: &serde_json::Value) -> bool {
-    match schema {
-        serde_json::Value::Object(object) => object.iter().any(|(key, value)| {
-            ["$ref", "$dynamicRef", "$recursiveRef"].contains(&key.as_str()) || mentions_references(value)
-        }),
-        serde_json::Value::Array(array) => array.iter().any(mentions_references),
-        _ => false,
-    }
-}
-
 impl Loaded {
     pub(crate) fn link(
         inspection: Inspection,
-        kwargs_schema: Option<jsonschema::Validator>,
+        kwargs_schema: Option<KwargsSchema>,
         module: Module,
         linker: &Linker<State>,
         virtual_linker: Arc<Linker<State>>,
@@ -125,16 +99,6 @@ impl Loaded {
 
     /// Why these kwargs do not fit the program, if they do not.
     pub(crate) fn kwargs_refusal(&self, kwargs: &Kwargs) -> Option<String> {
-        let validator = self.kwargs_schema.as_ref()?;
-        let object = serde_json::Value::Object(kwargs.as_object().clone());
-        let mut violations = validator.iter_errors(&object).peekable();
-        violations.peek()?;
-        let shown = violations.take(SHOWN_VIOLATIONS).map(|violation| {
-            let path = violation.instance_path().to_string();
-            let place =
-                if path.is_empty() { "kwargs".to_owned() } else { format!("`{}`", path.trim_start_matches('/')) };
-            format!("{place}: {violation}")
-        });
-        Some(shown.collect::<Vec<_>>().join("; "))
+        self.kwargs_schema.as_ref()?.refusal(kwargs)
     }
 }

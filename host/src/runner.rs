@@ -1,43 +1,33 @@
 //! The embeddable entry: takes jobs, runs each in a sandbox on threads of its own, tells the caller how it ended.
 
 mod builder;
+mod core;
 mod run;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 pub use self::builder::RunnerBuilder;
+pub use self::core::Shutdown;
+use self::core::{Core, Guests};
 use self::run::{Accepted, Run};
-use crate::admission::Admission;
 use crate::call::{Call, Callbacks, Closure};
-use crate::catalog::Catalog;
 use crate::end::{End, Parts};
 use crate::error::{Error, LoadError};
 use crate::events::EventQueue;
 use crate::failure::{Failure, Kind};
 use crate::given::Given;
-use crate::grants::Allowance;
 use crate::handle::{Control, JobHandle, Status};
 use crate::inspect::Inspection;
 use crate::job::{Digest, Job, JobId};
-use crate::limits::{Limits, MAX_TIMEOUT};
-use crate::live::{Flag, Live};
-use crate::loader::Loader;
-use crate::memory::MemoryBudget;
-use crate::outbox::Outbox;
+use crate::limits::MAX_TIMEOUT;
 use crate::program::Program;
-use crate::ticker::Ticker;
-
-/// How long runs that were told to stop, and threads that were told to end, are waited for.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs jobs. Cheap to clone; the last clone to be dropped stops everything, without waiting.
 ///
@@ -58,33 +48,11 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Runner(Arc<Owner>);
 
-/// What all runs of a runner share.
-pub(crate) struct Core {
-    ticker: Ticker,
-    loader: Arc<Loader>,
-    catalog: Catalog,
-    limits: Limits,
-    metering: bool,
-    allowance: Allowance,
-    budget: MemoryBudget,
-    sealed: Admission,
-    native: Admission,
-    live: Live,
-    outbox: Arc<Outbox>,
-    /// No new runs, and no delayed ones.
-    closing: Flag,
-    /// Running ones stop too.
-    stopping: Flag,
-    /// Runs that were stopped because the runner was.
-    cut_short: AtomicUsize,
-    delayed: Mutex<BTreeMap<JobId, Delayed>>,
-}
-
 /// Owns what must be stopped: the guests' runtime and, through the core, the ticker.
 struct Owner {
     core: Arc<Core>,
     handle: Handle,
-    guests: Mutex<Option<Runtime>>,
+    guests: Mutex<Option<Guests>>,
 }
 
 /// A delayed run, as listed by [`Runner::delayed`].
@@ -97,18 +65,6 @@ pub struct Delayed {
     pub due: SystemTime,
     /// The means to cancel, pause or hurry it.
     pub control: Control,
-}
-
-/// How a shutdown went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Shutdown {
-    /// Runs that were stopped because the grace period was over, or that were still delayed.
-    pub stopped: usize,
-    /// Native closures that go on, for nothing stops them.
-    pub left: usize,
-    /// Runs whose callback was not called yet, because the caller's runtime has not come to it.
-    pub undelivered: usize,
 }
 
 /// What a runner is busy with.
@@ -125,7 +81,6 @@ pub struct Load {
 
 impl Runner {
     /// Starts the description of a runner.
-    #[must_use]
     pub fn builder() -> RunnerBuilder {
         RunnerBuilder::default()
     }
@@ -250,18 +205,18 @@ impl Runner {
     pub async fn shutdown(&self, grace: Duration) -> Shutdown {
         self.0.core.closing.raise();
         self.0.core.outbox.stop_batching();
-        let owner = Arc::clone(&self.0);
+        let guests = self.0.guests.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(guests) = guests else { return self.0.core.shutdown_report() };
+        let core = Arc::clone(&self.0.core);
         let (sender, report) = oneshot::channel();
-        // A runtime may not be shut down from within another, so a thread does it.
+        // A runtime may not be shut down from within another, so a thread does it. It holds no clone of this runner:
+        // dropping the last one still stops what the grace period would have let go on.
         let thread = std::thread::Builder::new().name("ampule-shutdown".to_owned()).spawn(move || {
-            let guests = owner.guests.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(guests) = guests {
-                // Nobody may be waiting any more.
-                let _ = sender.send(owner.core.shut_down(guests, grace));
-            }
+            // Nobody may be waiting any more.
+            let _ = sender.send(core.shut_down(guests, grace));
         });
         if let Err(error) = thread {
-            tracing::error!(%error, "the shutdown thread could not be started; dropping the runner will stop it");
+            tracing::error!(%error, "the shutdown thread could not be started; what runs was stopped without waiting");
         }
         report.await.unwrap_or_else(|_| self.0.core.shutdown_report())
     }
@@ -340,55 +295,6 @@ impl Runner {
     }
 }
 
-impl Core {
-    /// Drains and joins everything. Blocks.
-    fn shut_down(&self, guests: Runtime, grace: Duration) -> Shutdown {
-        guests.block_on(async {
-            if tokio::time::timeout(grace, self.live.drained()).await.is_err() {
-                self.stopping.raise();
-                // What does not stop even so is in the report.
-                let _ = tokio::time::timeout(STOP_TIMEOUT, self.live.drained()).await;
-            }
-        });
-        let report = self.shutdown_report();
-        self.ticker.stop();
-        self.ticker.join();
-        guests.shutdown_timeout(if report.left > 0 { Duration::ZERO } else { STOP_TIMEOUT });
-        report
-    }
-
-    fn shutdown_report(&self) -> Shutdown {
-        Shutdown {
-            stopped: self.cut_short.load(Ordering::Relaxed),
-            left: self.native.taken_slots(),
-            undelivered: self.live.count(),
-        }
-    }
-
-    /// Resolves when the run is told to stop because the runner does.
-    async fn told_to_stop(&self) {
-        self.stopping.raised().await;
-        self.cut_short.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Why the job is refused before anything of it runs, if it is.
-    fn refusal(&self, job: &Job, limits: &Limits, program: &Program, kwargs_bytes: usize) -> Option<Failure> {
-        if let Some(why) = self.allowance.refusal(&job.grants) {
-            return Some(Failure::new(Kind::Denied, why));
-        }
-        if kwargs_bytes > limits.kwargs_bytes {
-            let limit = limits.kwargs_bytes;
-            let why = format!("kwargs: expected at most {limit} bytes of JSON, found {kwargs_bytes}");
-            return Some(Failure::new(Kind::BadKwargs, why));
-        }
-        program.0.kwargs_refusal(&job.kwargs).map(|why| Failure::new(Kind::BadKwargs, why))
-    }
-
-    fn delayed(&self) -> std::sync::MutexGuard<'_, BTreeMap<JobId, Delayed>> {
-        self.delayed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Assembles the text form of WebAssembly.
 ///
 /// # Errors
@@ -410,10 +316,6 @@ impl Drop for Owner {
         self.core.outbox.stop_batching();
         self.core.stopping.raise();
         self.core.ticker.stop();
-        if let Some(guests) = self.guests.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            // Waits for nothing. Runs are dropped where they stand, and their ends tell their callers.
-            guests.shutdown_background();
-        }
     }
 }
 

@@ -267,21 +267,33 @@ async fn while_it_shuts_down_a_runner_takes_nothing_new_and_lets_the_running_end
     soon("the shutdown ends", closing).await.expect("it does not panic");
 }
 
+/// Asks for a shutdown, and gives up waiting for it.
+async fn give_up_a_shutdown(runner: &Runner) {
+    let mut shutdown = std::pin::pin!(runner.shutdown(LATER));
+    std::future::poll_fn(|context| {
+        assert!(shutdown.as_mut().poll(context).is_pending(), "it waits for a run");
+        Poll::Ready(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_shutdown_that_is_given_up_half_way_does_no_harm() {
-    let runner = runner();
-    let program = load(&runner, &sleeping()).await;
-    let running = runner.run_async(Job::new(&program)).expect("a slot");
-    until_running(&running).await;
-    {
-        let mut shutdown = std::pin::pin!(runner.shutdown(LATER));
-        std::future::poll_fn(|context| {
-            assert!(shutdown.as_mut().poll(context).is_pending(), "it waits for the sleeper");
-            Poll::Ready(())
-        })
-        .await;
-    }
+    let (runner, recorder) = (runner(), Recorder::default());
+    let running = looping(&runner, &recorder).await;
+    give_up_a_shutdown(&runner).await;
     running.cancel();
+    assert_eq!(failure(ended(running).await).kind, Kind::Cancelled);
+}
+
+#[tokio::test]
+async fn dropping_a_runner_whose_shutdown_was_given_up_ends_its_runs() {
+    let (runner, recorder) = (runner(), Recorder::default());
+    let program = load(&runner, &sleeping()).await;
+    let running = runner.run_async(recorder.on(Call::from(Job::new(&program).timeout(LATER)))).expect("a slot");
+    until_running(&running).await;
+    give_up_a_shutdown(&runner).await;
+    drop((runner, program));
     assert_eq!(failure(ended(running).await).kind, Kind::Cancelled);
 }
 

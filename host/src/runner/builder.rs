@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use super::{Core, Owner, Runner};
+use super::core::{Core, Guests};
+use super::{Owner, Runner};
 use crate::admission::Admission;
 use crate::cache::Cache;
 use crate::catalog::Catalog;
 use crate::compile::Compiler;
+use crate::end::Outbox;
 use crate::engine;
 use crate::error::Error;
 use crate::grants::Allowance;
@@ -17,7 +19,6 @@ use crate::limits::{Limits, ProgramLimits};
 use crate::live::{Flag, Live};
 use crate::loader::{Loader, LoaderConfig};
 use crate::memory::MemoryBudget;
-use crate::outbox::Outbox;
 use crate::sandbox;
 use crate::ticker::Ticker;
 
@@ -168,7 +169,7 @@ impl RunnerBuilder {
             delayed: Mutex::new(BTreeMap::new()),
         });
         let handle = guests.handle().clone();
-        Ok(Runner(Arc::new(Owner { core, handle, guests: Mutex::new(Some(guests)) })))
+        Ok(Runner(Arc::new(Owner { core, handle, guests: Mutex::new(Some(Guests(Some(guests)))) })))
     }
 }
 

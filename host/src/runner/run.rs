@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::{Core, NativeResult};
+use super::NativeResult;
+use super::core::Core;
 use crate::admission::{Place, Slot};
 use crate::call::Closure;
 use crate::capture::Output;

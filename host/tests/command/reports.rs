@@ -80,7 +80,7 @@ fn refused_memory_says_how_to_get_more() {
 #[test]
 fn kwargs_that_do_not_fit_say_why() {
     insta::assert_snapshot!(failed(&Shell::new().run("schema", &["-k", "count=many"]), 3), @r#"
-    error: bad_kwargs: `count`: "many" is not of type "integer"
+    error: bad_kwargs: `count`: expected integer, found "many"
       hint: `ampule inspect` shows which arguments the program takes
     "#);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use ampule::{Failure, Import, Inspection, Kind, Runner, Value};
+use ampule::{Failure, Import, Inspection, Runner, Value};
 
 use crate::args::InspectArgs;
 use crate::config::Config;
@@ -57,7 +57,7 @@ fn wasm(source: &Source) -> Result<Vec<u8>, Failure> {
     match source.content()? {
         Content::Wasm(wasm) => Ok(wasm.to_vec()),
         Content::Text(text) => {
-            wat::parse_str(text).map_err(|error| Failure::new(Kind::BadProgram, format!("the program's text: {error}")))
+            ampule::assemble(text)
         }
     }
 }

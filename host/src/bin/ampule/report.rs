@@ -99,10 +99,7 @@ pub(crate) fn failure(out: &mut impl Write, failure: &Failure) {
 }
 
 fn failed(out: &mut impl Write, failure: &Failure) {
-    // Some messages begin with the kind, to be understood where they stand alone.
-    let kind = format!("{}: ", failure.kind);
-    let message = failure.message.strip_prefix(&kind).unwrap_or(&failure.message);
-    headline(out, &format!("{kind}{}", printable(message)));
+    headline(out, &format!("{}: {}", failure.kind, printable(&failure.message)));
 }
 
 fn headline(out: &mut impl Write, text: &str) {

@@ -69,7 +69,7 @@ async fn loaded(
         tokio::select! {
             biased;
             () = signals.asked_to_stop() => {
-                let failure = Failure::new(Kind::Cancelled, "cancelled: by a signal, before the program was loaded");
+                let failure = Failure::new(Kind::Cancelled, "stopped by a signal before the program was loaded");
                 return Err(Fault::from(failure).of(source.digest()));
             }
             loaded = &mut loading => return loaded.map_err(|error| Fault::from(error).of(source.digest())),

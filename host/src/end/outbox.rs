@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::end::Delivery;
+use super::Delivery;
 
 /// Ends that go out together at the latest. More save little, for the wake-up is then a small part of each.
 const BATCH: usize = 32;
