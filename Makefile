@@ -3,7 +3,7 @@
 CARGO ?= cargo
 JOBS_TARGET := target/guest
 WASM := $(JOBS_TARGET)/wasm32-wasip1/job
-AMPULE := target/release/ampule
+AMPULE := $(or $(CARGO_TARGET_DIR),target)/release/ampule
 # Guest jobs are built beside the host's own artefacts, so that neither waits for the other's lock.
 BUILD_JOBS := $(CARGO) build --quiet --package ampule-jobs --bins --target wasm32-wasip1 --profile job --target-dir $(JOBS_TARGET)
 

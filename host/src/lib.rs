@@ -75,3 +75,7 @@ pub use crate::limits::{LimitOverrides, Limits, MAX_MEMORY_BYTES, MAX_TABLE_ELEM
 pub use crate::outcome::{Fuel, Outcome, Usage};
 pub use crate::program::Program;
 pub use crate::runner::{Delayed, Load, Runner, RunnerBuilder, Shutdown, assemble};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
