@@ -173,7 +173,7 @@ fn config() -> Config {
         .async_stack_keep_resident(32 << 10)
         .pagemap_scan(Enabled::Auto);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
-        pool.linear_memory_keep_resident(64 << 20).table_keep_resident(64 << 10);
+        pool.linear_memory_keep_resident(1 << 20).table_keep_resident(64 << 10);
     } else {
         pool.decommit_batch_size(32);
     }

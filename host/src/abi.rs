@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use wasmtime::{Caller, Extern, Linker, Memory};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
-use crate::capture::{self, LogBuffer};
+use crate::capture::{self, Cut, LogBuffer};
 use crate::deterministic::VirtualClock;
 use crate::events::Event;
 use crate::given::Given;
@@ -130,7 +130,9 @@ fn log(mut caller: Caller<'_, State>, level: i32, ptr: i32, len: i32) -> wasmtim
     }
     let line = capture::line(level, kept, cut_bytes);
     state.tell(|| Event::Log(line.clone()));
-    state.logs.push(line);
+    if state.logs.push(line) == Cut::Some && state.given.limits.log_overflow_fails {
+        return Err(GuestStop::LogOverflow(format!("logged more than {} bytes", state.given.limits.log_bytes)).into());
+    }
     Ok(())
 }
 

@@ -53,6 +53,13 @@ impl Capture {
     }
 }
 
+/// Whether something was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Nothing,
+    Some,
+}
+
 /// A capture shared between the store that writes it and the sandbox that reads it when the run is over.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedCapture(Arc<Mutex<Capture>>);
@@ -62,8 +69,11 @@ impl SharedCapture {
         SharedCapture(Arc::new(Mutex::new(Capture::new(limit_bytes))))
     }
 
-    pub(crate) fn write(&self, bytes: &[u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes);
+    /// Keeps what fits, and says whether anything had to be cut so far.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Cut {
+        let mut capture = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        capture.write(bytes);
+        if capture.cut_bytes > 0 { Cut::Some } else { Cut::Nothing }
     }
 
     pub(crate) fn finish(&self) -> (Vec<u8>, u64) {
@@ -90,7 +100,8 @@ impl LogBuffer {
         self.limit_bytes
     }
 
-    pub(crate) fn push(&mut self, line: LogLine) {
+    /// Keeps the line in place of the oldest, and says whether any had to go so far.
+    pub(crate) fn push(&mut self, line: LogLine) -> Cut {
         self.kept_bytes += line.message.len() + LINE_BYTES;
         self.lines.push_back(line);
         // The newest line stays, however long its mark made it.
@@ -99,6 +110,7 @@ impl LogBuffer {
             self.kept_bytes -= oldest.message.len() + LINE_BYTES;
             self.cut_lines += 1;
         }
+        if self.cut_lines > 0 { Cut::Some } else { Cut::Nothing }
     }
 }
 
@@ -192,7 +204,9 @@ mod tests {
     #[test]
     fn of_a_long_log_the_last_lines_are_kept() {
         let mut logs = LogBuffer::new(4 * (LINE_BYTES + 2));
-        (10..30).for_each(|n: u32| logs.push(line(2, n.to_string().as_bytes(), 0)));
+        for n in 10..30 {
+            logs.push(line(2, n.to_string().as_bytes(), 0));
+        }
         let output = Output::collect(None, None, &mut logs);
         let kept: Vec<&str> = output.logs.iter().map(|line| line.message.as_str()).collect();
         assert_eq!(kept, ["26", "27", "28", "29"]);

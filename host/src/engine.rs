@@ -39,9 +39,9 @@ const ASYNC_STACK_BYTES: usize = WASM_STACK_BYTES + (3 << 19);
 const STACK_KEEP_RESIDENT_BYTES: usize = 32 << 10;
 
 /// What of a used memory is put back by hand for the next run, where the kernel tells which pages were touched
-/// (PAGEMAP_SCAN, Linux 6.7): 5.3 µs of CPU a run against 11.6 µs. Interpreters with a 24 MiB image gain from a larger
-/// figure and small programs lose nothing by it.
-const MEMORY_KEEP_RESIDENT_BYTES: usize = 64 << 20;
+/// (PAGEMAP_SCAN, Linux 6.7): 5.3 µs of CPU a run against 11.6 µs. It stays in use while its slot is idle, and a hundred
+/// idle slots are kept warm, so this is what a hundred small programs need and not what a large one could use.
+const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 
 /// Where the kernel does not tell, putting pages back by hand costs 1.7 times as much as giving them back; that is

@@ -32,6 +32,8 @@ pub enum Kind {
     BadProgram,
     /// The grants asked for exceed what the runner allows.
     Denied,
+    /// It wrote or logged more than is kept, and was told that this is a failure.
+    LogOverflow,
     /// The run was cancelled, or its runner went away.
     Cancelled,
     /// A closure that was to be told of the end failed itself.
@@ -56,6 +58,7 @@ impl Kind {
             Kind::BadKwargs => "bad_kwargs",
             Kind::BadProgram => "bad_program",
             Kind::Denied => "denied",
+            Kind::LogOverflow => "log_overflow",
             Kind::Cancelled => "cancelled",
             Kind::Callback => "callback",
             Kind::Host => "host",

@@ -44,6 +44,9 @@ pub struct Limits {
     pub failure_bytes: usize,
     /// What is kept of stdout, of stderr and of the log, each; the rest is cut and marked. Default 64 KiB.
     pub log_bytes: usize,
+    /// Whether a run that writes or logs more than `log_bytes` fails, as `log_overflow`. Default false: it goes on, and
+    /// what is too much is cut.
+    pub log_overflow_fails: bool,
     /// Events that wait for a slow listener; older ones are dropped and counted. Default 256.
     pub event_count: usize,
     /// Open descriptors, streams and pollables of the run. Default 256.
@@ -65,6 +68,7 @@ impl Default for Limits {
             progress_bytes: 64 << 10,
             failure_bytes: 1 << 20,
             log_bytes: 64 << 10,
+            log_overflow_fails: false,
             event_count: 256,
             descriptors: 256,
             random_bytes: 1 << 20,
@@ -126,6 +130,9 @@ pub struct LimitOverrides {
     /// See [`Limits::log_bytes`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<usize>,
+    /// See [`Limits::log_overflow_fails`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_overflow_fails: Option<bool>,
     /// See [`Limits::event_count`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_count: Option<usize>,
@@ -147,6 +154,7 @@ impl LimitOverrides {
             return_bytes: self.return_bytes.unwrap_or(base.return_bytes),
             return_count: self.return_count.unwrap_or(base.return_count),
             log_bytes: self.log_bytes.unwrap_or(base.log_bytes),
+            log_overflow_fails: self.log_overflow_fails.unwrap_or(base.log_overflow_fails),
             event_count: self.event_count.unwrap_or(base.event_count),
             descriptors: self.descriptors.unwrap_or(base.descriptors),
             ..*base

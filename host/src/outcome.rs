@@ -76,6 +76,8 @@ pub(crate) enum GuestStop {
     BadReturn(String),
     #[error("{0}")]
     BadCall(String),
+    #[error("{0}")]
+    LogOverflow(String),
 }
 
 /// How the run came to its end.
@@ -218,6 +220,7 @@ fn death(
                 Some(Failure { code: Some(*code), ..own.or(refused).unwrap_or_else(exit) })
             }
             GuestStop::BadReturn(message) => Some(Failure::new(Kind::BadReturn, message)),
+            GuestStop::LogOverflow(message) => Some(Failure::new(Kind::LogOverflow, message)),
             GuestStop::BadCall(message) => trapped(None, None, TrapCode::HostCall, message.clone()),
         };
     }

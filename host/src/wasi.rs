@@ -10,15 +10,16 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView, async_trait};
 
-use crate::capture::SharedCapture;
+use crate::capture::{Cut, SharedCapture};
 use crate::deterministic::{SeededRandom, VirtualClock};
 use crate::failure::{Failure, Kind};
 use crate::given::Given;
 use crate::grants::{Access, Allowance, Clock, Grants, Random};
 use crate::limits::Limits;
+use crate::outcome::GuestStop;
 
 /// The name that a program finds as its own, before its arguments.
 const PROGRAM_NAME: &str = "job";
@@ -58,8 +59,8 @@ pub(crate) fn context(
     let stdin = Bytes::copy_from_slice(grants.stdin.as_ref().unwrap_or(&given.kwargs));
     builder
         .stdin(MemoryInputPipe::new(stdin))
-        .stdout(streams.stdout.clone())
-        .stderr(streams.stderr.clone())
+        .stdout(Stream::new(&streams.stdout, "stdout", limits))
+        .stderr(Stream::new(&streams.stderr, "stderr", limits))
         .arg(PROGRAM_NAME)
         .args(&grants.args)
         .max_random_size(limits.random_bytes)
@@ -97,13 +98,29 @@ pub(crate) fn context(
     Ok(context)
 }
 
-impl IsTerminal for SharedCapture {
+/// One of a run's output streams, as the guest sees it.
+#[derive(Clone)]
+struct Stream {
+    capture: SharedCapture,
+    name: &'static str,
+    log_bytes: usize,
+    overflow_fails: bool,
+}
+
+impl Stream {
+    fn new(capture: &SharedCapture, name: &'static str, limits: &Limits) -> Self {
+        let overflow_fails = limits.log_overflow_fails;
+        Stream { capture: capture.clone(), name, log_bytes: limits.log_bytes, overflow_fails }
+    }
+}
+
+impl IsTerminal for Stream {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for SharedCapture {
+impl StdoutStream for Stream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
@@ -114,13 +131,16 @@ impl StdoutStream for SharedCapture {
 }
 
 #[async_trait]
-impl Pollable for SharedCapture {
+impl Pollable for Stream {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for SharedCapture {
+impl OutputStream for Stream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        SharedCapture::write(self, &bytes);
+        if self.capture.write(&bytes) == Cut::Some && self.overflow_fails {
+            let message = format!("wrote more than {} bytes to {}", self.log_bytes, self.name);
+            return Err(StreamError::Trap(GuestStop::LogOverflow(message).into()));
+        }
         Ok(())
     }
 
@@ -133,9 +153,9 @@ impl OutputStream for SharedCapture {
     }
 }
 
-impl AsyncWrite for SharedCapture {
+impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        SharedCapture::write(&self, bytes);
+        self.capture.write(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
