@@ -20,6 +20,9 @@ use ampule_tests::{
 use serde_json::json;
 use tokio::runtime::Handle;
 
+/// Longer than any test takes: no timeout ends what should end otherwise.
+const LATER: Duration = Duration::from_secs(3_600);
+
 fn kwargs(json: Value) -> Kwargs {
     Kwargs::try_from(json).expect("an object")
 }
@@ -399,11 +402,13 @@ async fn a_handle_shows_where_its_run_is() {
 #[tokio::test]
 async fn a_timeout_counts_from_the_start_of_the_run_and_not_from_the_call() {
     let runner = builder().pool_size(1).build().expect("a runner");
-    let (loops, returns) = (load(&runner, &fixture("loop")).await, load(&runner, &returning(&["2"])).await);
-    let first = runner.run_async(Job::new(&loops).timeout(Duration::from_millis(2_500))).expect("a slot");
-    let second = runner.run_async(Job::new(&returns).timeout(Duration::from_millis(1_500))).expect("a turn");
+    let loops = load(&runner, &fixture("loop")).await;
+    // Works for long enough that the clock is looked at while it does.
+    let counts = load(&runner, &fixture("count").replace("COUNT", "50000000")).await;
+    let first = runner.run_async(Job::new(&loops).timeout(Duration::from_millis(3_000))).expect("a slot");
+    let second = runner.run_async(Job::new(&counts).timeout(Duration::from_millis(2_500))).expect("a turn");
     assert_eq!(failure(ended(first).await).kind, Kind::TimedOut);
-    assert_eq!(value(ended(second).await), 2, "it waited longer than its timeout, and then had all of it");
+    assert_eq!(value(ended(second).await), 1, "it waited longer than its timeout, and then had all of it");
 }
 
 #[tokio::test]
@@ -680,7 +685,7 @@ async fn the_peak_of_memory_is_counted() {
 async fn the_callers_timers_fire_while_guests_keep_every_guest_thread_busy() {
     let runner = runner();
     let program = load(&runner, &fixture("loop")).await;
-    let busy: Vec<_> = (0..4).map(|_| runner.run_async(Job::new(&program)).expect("a slot")).collect();
+    let busy: Vec<_> = (0..4).map(|_| runner.run_async(Job::new(&program).timeout(LATER)).expect("a slot")).collect();
     for handle in &busy {
         until_running(handle).await;
     }
@@ -699,7 +704,7 @@ async fn the_callers_timers_fire_while_guests_keep_every_guest_thread_busy() {
 async fn a_short_run_ends_while_endless_ones_keep_every_guest_thread_busy() {
     let runner = builder().guest_threads(1).build().expect("a runner");
     let (loops, returns) = (load(&runner, &fixture("loop")).await, load(&runner, &returning(&["1"])).await);
-    let busy: Vec<_> = (0..3).map(|_| runner.run_async(Job::new(&loops)).expect("a slot")).collect();
+    let busy: Vec<_> = (0..3).map(|_| runner.run_async(Job::new(&loops).timeout(LATER)).expect("a slot")).collect();
     for handle in &busy {
         until_running(handle).await;
     }
@@ -707,7 +712,7 @@ async fn a_short_run_ends_while_endless_ones_keep_every_guest_thread_busy() {
     assert!(busy.iter().all(|handle| handle.status() == Status::Running));
     for handle in busy {
         handle.cancel();
-        ended(handle).await;
+        assert_eq!(failure(ended(handle).await).kind, Kind::Cancelled);
     }
 }
 

@@ -223,11 +223,13 @@ async fn a_job_that_leaves_with_status_0_after_refused_memory_has_returned() {
 
 #[tokio::test]
 async fn a_job_that_reports_refused_memory_itself_stays_guest() {
-    let then = "(call $fail (i32.const 0) (i32.const 42)) (call $exit (i32.const 1))";
-    let outcome = run_wat_with(&grow(then), |job| job.memory_bytes(640 << 10)).await;
-    assert!(outcome.usage.memory_refused);
-    let failure = failure(outcome);
-    assert_eq!((failure.kind, failure.error_type.as_deref()), (Kind::Guest, Some("MemoryError")));
+    for last in ["(call $exit (i32.const 1))", "(call $exit (i32.const 0))", "unreachable", ""] {
+        let then = format!("(call $fail (i32.const 0) (i32.const 42)) {last}");
+        let outcome = run_wat_with(&grow(&then), |job| job.memory_bytes(640 << 10)).await;
+        assert!(outcome.usage.memory_refused);
+        let failure = failure(outcome);
+        assert_eq!((failure.kind, failure.error_type.as_deref()), (Kind::Guest, Some("MemoryError")), "{last:?}");
+    }
 }
 
 #[tokio::test]
@@ -374,7 +376,7 @@ async fn kwargs_that_do_not_fit_the_schema_are_refused_with_every_violation() {
     assert_eq!(refused.usage.fuel, None, "nothing of it ran");
     let refused = failure(refused);
     assert_eq!(refused.kind, Kind::BadKwargs);
-    assert!(refused.message.contains("`b`") && refused.message.contains("\"a\""), "{}", refused.message);
+    assert!(refused.message.contains("`a`") && refused.message.contains("`b`"), "{}", refused.message);
     let fitting =
         run_wat_with(&text, |job| job.kwarg("a", 1).expect("a number").kwarg("b", 2).expect("a number")).await;
     assert_eq!(value(fitting), 1);

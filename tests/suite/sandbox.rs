@@ -237,6 +237,21 @@ async fn what_the_runner_does_not_allow_is_denied_before_the_run() {
 }
 
 #[tokio::test]
+async fn a_grant_that_is_no_directory_is_denied_and_holds_up_nobody() {
+    let (_outside, granted) = granted();
+    let made = Command::new("mkfifo").arg(granted.join("pipe")).status().expect("coreutils are there");
+    assert!(made.success());
+    let mut allowance = Allowance::default();
+    allowance.directories = Some(vec![granted.clone()]);
+    let runner = builder().guest_threads(1).allow(allowance).build().expect("a runner");
+    let program = load(&runner, &open("1")).await;
+    for name in ["pipe", "1", "absent"] {
+        let outcome = run(&runner, Job::new(&program).directory(granted.join(name), "/data")).await;
+        assert_eq!(failure(outcome).kind, Kind::Denied, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn the_directory_that_is_opened_is_the_one_that_was_allowed() {
     let (outside, granted) = granted();
     fs::write(outside.path().join("1"), "666").expect("a file");
