@@ -32,6 +32,7 @@ pub(crate) struct State {
     pub(crate) logs: LogBuffer,
     pub(crate) returns: Vec<Value>,
     pub(crate) return_bytes: usize,
+    pub(crate) return_nodes: usize,
     pub(crate) reported: Option<Reported>,
     /// The guest's memory, looked up once.
     pub(crate) memory: Option<Memory>,
@@ -97,8 +98,15 @@ fn return_value(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::
         let limit = limits.return_bytes;
         return Err(refuse(format!("_return: returned {total} bytes in all, and the limit is {limit}")));
     }
+    let nodes = state.return_nodes.saturating_add(nodes_in(bytes));
+    if nodes > limits.return_nodes {
+        let limit = limits.return_nodes;
+        return Err(refuse(format!(
+            "_return: returned {nodes} JSON values in all, nested ones included, and the limit is {limit}"
+        )));
+    }
     let value = json(bytes).map_err(|message| refuse(format!("_return: {message}")))?;
-    state.return_bytes = total;
+    (state.return_bytes, state.return_nodes) = (total, nodes);
     state.tell(|| Event::Return(value.clone()));
     state.returns.push(value);
     Ok(())
@@ -209,6 +217,22 @@ fn within(found: usize, limit: usize) -> Result<(), String> {
     if found > limit { Err(format!("expected at most {limit} bytes, found {found}")) } else { Ok(()) }
 }
 
+/// How many JSON values a text holds at the most, nested ones and keys included: one, and one more for each sign that
+/// separates or opens.
+fn nodes_in(text: &[u8]) -> usize {
+    let (mut nodes, mut in_string, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' | b':' if !in_string => nodes += 1,
+            _ => {}
+        }
+    }
+    nodes
+}
+
 /// One JSON value. Nesting ends at 128, which is as deep as the parser may recurse.
 fn json(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(not_utf8)?;
@@ -221,4 +245,16 @@ fn not_utf8(error: std::str::Utf8Error) -> String {
 
 fn bad_call(function: &str, message: &str) -> wasmtime::Error {
     GuestStop::BadCall(format!("{function}: {message}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_in_strings_are_no_nodes() {
+        for (text, nodes) in [("1", 1), ("\"a,[{:\\\",\"", 1), ("[{},{}]", 5), (r#"{"a":[1,2],"b":""}"#, 7)] {
+            assert_eq!(nodes_in(text.as_bytes()), nodes, "{text}");
+        }
+    }
 }

@@ -38,7 +38,10 @@ pub struct Limits {
     pub return_bytes: usize,
     /// How many values may be returned. Default 10,000.
     pub return_count: usize,
-    /// One progress report as JSON text. Default 64 KiB.
+    /// JSON values that the returned values may consist of, nested ones included. Default 250,000: `{}` is two bytes of
+    /// text and some seventy of the host's memory, so the text alone bounds little.
+    pub return_nodes: usize,
+    /// One progress report as JSON text. Default 4 KiB; events of a slow listener wait in the host's memory.
     pub progress_bytes: usize,
     /// The document with which a job reports its own failure. Default 1 MiB.
     pub failure_bytes: usize,
@@ -65,7 +68,8 @@ impl Default for Limits {
             kwargs_bytes: 1 << 20,
             return_bytes: 16 << 20,
             return_count: 10_000,
-            progress_bytes: 64 << 10,
+            return_nodes: 250_000,
+            progress_bytes: 4 << 10,
             failure_bytes: 1 << 20,
             log_bytes: 64 << 10,
             log_overflow_fails: false,
@@ -127,6 +131,9 @@ pub struct LimitOverrides {
     /// See [`Limits::return_count`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_count: Option<usize>,
+    /// See [`Limits::return_nodes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub return_nodes: Option<usize>,
     /// See [`Limits::log_bytes`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<usize>,
@@ -153,6 +160,7 @@ impl LimitOverrides {
             kwargs_bytes: self.kwargs_bytes.unwrap_or(base.kwargs_bytes),
             return_bytes: self.return_bytes.unwrap_or(base.return_bytes),
             return_count: self.return_count.unwrap_or(base.return_count),
+            return_nodes: self.return_nodes.unwrap_or(base.return_nodes),
             log_bytes: self.log_bytes.unwrap_or(base.log_bytes),
             log_overflow_fails: self.log_overflow_fails.unwrap_or(base.log_overflow_fails),
             event_count: self.event_count.unwrap_or(base.event_count),

@@ -148,6 +148,7 @@ fn state(given: Box<Given>, reservation: Reservation, wasi: Option<WasiP1Ctx>, c
         clock,
         returns: Vec::new(),
         return_bytes: 0,
+        return_nodes: 0,
         reported: None,
         memory: None,
     }
