@@ -239,7 +239,7 @@ mod tests {
             .kwarg("testvar", 3)
             .expect("a number")
             .timeout(Duration::from_secs(5))
-            .grants(Grants::none().directory("/tmp/x", "/data").deterministic(7));
+            .grants(Grants::none().directory("data", "/data").deterministic(7));
         let json = serde_json::to_string(&job).expect("plain data");
         assert_eq!(serde_json::from_str::<Job>(&json).expect("what was written"), job);
     }
