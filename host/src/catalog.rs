@@ -21,12 +21,6 @@ struct Known {
     swept_len: usize,
 }
 
-impl std::fmt::Debug for Loaded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Loaded").field(&self.inspection.digest).finish()
-    }
-}
-
 impl Catalog {
     /// Gives a program a name, in place of the one that had it. The catalog holds it from now on.
     pub(crate) fn register(&self, name: String, program: Program) {

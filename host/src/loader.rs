@@ -3,7 +3,10 @@
 //! Each program is loaded once however many ask for it at the same time.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -81,6 +84,14 @@ impl Loader {
             .and_then(|()| check::check(wasm, &self.limits))
             .err();
         (Ok(inspection), refusal)
+    }
+
+    /// Reads a file of at most the size of a program; of a larger one enough to be refused for it. Blocks.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let mut wasm = Vec::new();
+        let read =
+            File::open(path).and_then(|file| file.take(self.limits.wasm_bytes as u64 + 1).read_to_end(&mut wasm));
+        read.map(|_| wasm).map_err(|error| Error::Io { path: path.to_owned(), error })
     }
 
     /// Loads a program, or gives the one that is loaded already. `blocking` runs what takes long.

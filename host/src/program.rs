@@ -58,6 +58,12 @@ impl fmt::Debug for Program {
     }
 }
 
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Loaded").field(&self.inspection.digest).finish()
+    }
+}
+
 impl Loaded {
     pub(crate) fn link(
         inspection: Inspection,

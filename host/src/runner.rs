@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -28,6 +27,9 @@ use crate::inspect::Inspection;
 use crate::job::{Digest, Job, JobId};
 use crate::limits::MAX_TIMEOUT;
 use crate::program::Program;
+
+/// Delayed runs of one runner: each is some two kilobytes of memory.
+const MAX_DELAYED: usize = 100_000;
 
 /// Runs jobs. Cheap to clone; the last clone to be dropped stops everything, without waiting.
 ///
@@ -99,9 +101,9 @@ impl Runner {
     /// # Errors
     /// As [`Runner::load`]; [`Error::Io`] if the file cannot be read.
     pub async fn load_file(&self, path: impl AsRef<Path>) -> Result<Program, LoadError> {
-        let path = path.as_ref();
-        let wasm = std::fs::read(path).map_err(|error| Error::Io { path: path.to_owned(), error })?;
-        self.load(wasm).await
+        let (loader, path) = (Arc::clone(&self.0.core.loader), path.as_ref().to_owned());
+        let read = self.0.handle.spawn_blocking(move || loader.read(&path)).await;
+        self.load(read.map_err(|_| Error::ShuttingDown)??).await
     }
 
     /// Loads a program from the text form of WebAssembly. Bytes are never taken for text, nor text for bytes.
@@ -142,7 +144,7 @@ impl Runner {
         let Call { work: job, callbacks } = call.into();
         let accepted = self.accept(&job)?;
         let place = self.0.core.sealed.enter()?;
-        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Waiting)?;
+        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Waiting);
         if let Some(run) = run {
             self.0.handle.spawn(run.serve(place));
         }
@@ -153,7 +155,8 @@ impl Runner {
     /// cancelled through its handle or [`Runner::delayed`]. It is kept in memory only.
     ///
     /// # Errors
-    /// As [`Runner::run_async`], without [`Error::Busy`]; [`Error::Limit`] for a delay of more than thirty days.
+    /// As [`Runner::run_async`], with [`Error::Busy`] if 100,000 are delayed already; [`Error::Limit`] for a delay of
+    /// more than thirty days.
     pub fn delay(&self, delay: Duration, call: impl Into<Call<Job>>) -> Result<JobHandle, Error> {
         let Call { work: job, callbacks } = call.into();
         if delay > MAX_TIMEOUT {
@@ -161,8 +164,12 @@ impl Runner {
             return Err(Error::Limit { field: "delay", expected, found: format!("{} s", delay.as_secs()) });
         }
         let accepted = self.accept(&job)?;
+        let waiting = self.0.core.delayed().len();
+        if waiting >= MAX_DELAYED {
+            return Err(Error::Busy { waiting, max_waiting: MAX_DELAYED });
+        }
         let name = job.name.clone();
-        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Delayed)?;
+        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Delayed);
         if let Some(run) = run {
             let entry = Delayed { name, due: SystemTime::now() + delay, control: handle.control() };
             self.0.core.delayed().insert(handle.id(), entry);
@@ -242,25 +249,19 @@ impl Runner {
     }
 
     /// Makes a run of an accepted job; none if the job itself is refused, whose end is then under way.
-    fn prepare(
-        &self,
-        job: Job,
-        accepted: Accepted,
-        callbacks: Callbacks,
-        status: Status,
-    ) -> Result<(Option<Run>, JobHandle), Error> {
+    fn prepare(&self, job: Job, accepted: Accepted, callbacks: Callbacks, status: Status) -> (Option<Run>, JobHandle) {
         let core = &self.0.core;
         let Accepted { caller, limits, program } = accepted;
         let (end, handle) = self.begin(caller, callbacks, Some(program.digest()), limits.event_count, status);
         let kwargs = job.kwargs.to_json().into_bytes();
         if let Some(failure) = core.refusal(&job, &limits, &program, kwargs.len()) {
             end.refuse(failure);
-            return Ok((None, handle));
+            return (None, handle);
         }
         let (events, called) = (handle.queue(), end.called());
         let given = Given { id: handle.id(), name: job.name, kwargs, limits, grants: job.grants, events, called };
         let run = Run { core: Arc::clone(core), program, given: Box::new(given), control: handle.control(), end };
-        Ok((Some(run), handle))
+        (Some(run), handle)
     }
 
     fn begin(
@@ -318,6 +319,3 @@ impl Drop for Owner {
         self.core.ticker.stop();
     }
 }
-
-/// A value for the end of a native closure; see `run.rs`.
-type NativeResult = Result<Value, Failure>;

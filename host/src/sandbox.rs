@@ -36,7 +36,7 @@ pub(crate) struct Sealable<'a> {
     pub(crate) imports_wasi: bool,
 }
 
-/// Runs the program to its end, or until its time is up or `stopped` resolves with a reason.
+/// Runs the program to its end, or until its time is up, it is cancelled, or `shut_down` resolves.
 ///
 /// Never fails because of the guest: whatever it does is in the outcome.
 pub(crate) async fn run(

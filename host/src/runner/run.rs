@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::NativeResult;
 use super::core::Core;
 use crate::admission::{Place, Slot};
 use crate::call::Closure;
@@ -111,7 +110,7 @@ pub(super) async fn serve_native(
     end: End,
     place: Place,
 ) {
-    let called = Instant::now();
+    let called = end.called();
     let slot = tokio::select! {
         biased;
         stop = stopped(&core, &control) => return end.refuse(stop),
@@ -125,7 +124,7 @@ pub(super) async fn serve_native(
         drop(slot);
         result.unwrap_or_else(|panic| Err(Failure::new(Kind::Panic, panic_text(&*panic))))
     });
-    let result: NativeResult = tokio::select! {
+    let result = tokio::select! {
         biased;
         result = running => result.unwrap_or_else(|error| Err(Failure::new(Kind::Host, error.to_string()))),
         stop = stopped(&core, &control) => Err(stop),
@@ -143,11 +142,11 @@ pub(super) async fn serve_native(
     });
 }
 
-/// Resolves when the run may not begin any more.
+/// Resolves when the run is not to begin, or not to be waited for any more.
 async fn stopped(core: &Core, control: &Control) -> Failure {
     tokio::select! {
         biased;
-        () = control.cancelled() => cancelled("stopped on request before it began"),
+        () = control.cancelled() => cancelled("stopped on request"),
         () = core.told_to_stop() => cancelled("the runner shut down"),
     }
 }
