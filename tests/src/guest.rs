@@ -23,6 +23,12 @@ pub fn fixture(name: &str) -> String {
     text.replace("(;number;)", NUMBER)
 }
 
+/// A guest that sleeps for an hour.
+#[must_use]
+pub fn sleeping() -> String {
+    fixture("sleep").replace("NANOSECONDS", "3600000000000")
+}
+
 /// A guest that returns each of these texts, in order.
 #[must_use]
 pub fn returning(texts: &[&str]) -> String {

@@ -8,7 +8,10 @@ pub mod recorder;
 
 use std::time::Duration;
 
-use ampule::{Call, Failure, Job, JobHandle, Outcome, Program, Runner, RunnerBuilder, Status, Value};
+use ampule::{Call, Failure, Job, JobHandle, Kwargs, Outcome, Program, Runner, RunnerBuilder, Status, Value};
+
+/// Longer than any test takes: what is due then is not due in a test.
+pub const LATER: Duration = Duration::from_secs(3_600);
 
 /// Far longer than any run of the suite takes: whoever waits this long found a run without an end.
 const GIVE_UP: Duration = Duration::from_secs(60);
@@ -49,9 +52,20 @@ pub async fn run_wat_with(text: &str, describe: impl FnOnce(Job) -> Job) -> Outc
     run(&runner, describe(Job::new(&program))).await
 }
 
+/// Why a run without arguments fails, in a runner of its own.
+pub async fn failure_of(text: &str) -> Failure {
+    failure(run_wat(text).await)
+}
+
 /// Runs a job to its end.
 pub async fn run(runner: &Runner, call: impl Into<Call<Job>>) -> Outcome {
     ended(runner.run_async(call).expect("the job is accepted")).await
+}
+
+/// Kwargs from JSON that is expected to be an object.
+#[must_use]
+pub fn kwargs(json: Value) -> Kwargs {
+    Kwargs::try_from(json).expect("an object")
 }
 
 /// The end of a run: every run has one.

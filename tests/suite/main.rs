@@ -3,13 +3,23 @@
 //! One binary, so that the library is linked once. No test counts what other tests of its process can change; those
 //! that must are in the program `alone`.
 
+mod admission;
 mod boundary;
+mod callbacks;
+mod calls;
 mod cancel;
+mod closures;
 mod contract;
 mod determinism;
 mod guests;
 mod isolation;
 mod kinds;
+mod kwargs;
 mod load;
+mod output;
+mod proposals;
+mod random;
 mod sandbox;
+mod shutdown;
 mod soak;
+mod usage;

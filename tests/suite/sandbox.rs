@@ -1,6 +1,7 @@
-//! What a run may touch, `design.md` §5: nothing that was not granted, and no proposal that was not read.
+//! What a run may touch, `design.md` §5: nothing that was not granted.
 //!
-//! Errnos are those of WASI preview 1, named below. Memory and fuel ceilings are in `kinds.rs`.
+//! Errnos are those of WASI preview 1, named below. Proposals that are refused are in `proposals.rs`; memory and fuel
+//! ceilings are in `kinds.rs`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +10,7 @@ use std::process::Command;
 
 use ampule::{Allowance, Grants, Job, Kind, LimitOverrides, TrapCode, Value};
 use ampule_tests::guest::{fixture, returning};
-use ampule_tests::{builder, ended, failure, load, refusal, run, run_wat, run_wat_with, runner, until_running, value};
+use ampule_tests::{builder, ended, failure, load, run, run_wat, run_wat_with, runner, until_running, value};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -341,144 +342,4 @@ async fn a_reactor_is_initialised_before_it_runs() {
 async fn start_wins_over_run_and_neither_run_nor_initialize_is_called_then() {
     let start = r#"(func (export "_start") (call $number (i32.add (i32.const 9) (global.get $count))))"#;
     assert_eq!(run_wat(&fixture("reactor").replace("EXTRA", start)).await.returns, [9]);
-}
-
-// The memory of all runs together.
-
-#[tokio::test]
-async fn a_run_whose_start_does_not_fit_beside_others_waits_for_its_memory() {
-    let runner = builder().memory_budget_bytes(1 << 20).build().expect("a runner");
-    let holding = "(module (memory 12) (func (export \"run\") (loop $again (br $again))))";
-    let large = fixture("start_large").replace("PAGES", "12").replace("ELEMENTS", "1");
-    let (holding, large) = (load(&runner, holding).await, load(&runner, &large).await);
-    let first = runner.run_async(Job::new(&holding)).expect("a slot");
-    until_running(&first).await;
-    let second = runner.run_async(Job::new(&large)).expect("accepted");
-    assert_eq!(second.status(), ampule::Status::Waiting);
-    first.cancel();
-    assert!(ended(second).await.result.is_ok());
-    ended(first).await;
-}
-
-#[tokio::test]
-async fn a_growth_that_does_not_fit_beside_others_is_refused_and_what_ended_gives_back() {
-    let runner = builder().memory_budget_bytes(1 << 20).build().expect("a runner");
-    let holding = "(module (memory 12) (func (export \"run\") (loop $again (br $again))))";
-    let growing = fixture("grow").replace("THEN", "(call $number (memory.size))");
-    let (holding, growing) = (load(&runner, holding).await, load(&runner, &growing).await);
-    let first = runner.run_async(Job::new(&holding)).expect("a slot");
-    until_running(&first).await;
-    let beside = run(&runner, Job::new(&growing)).await;
-    first.cancel();
-    ended(first).await;
-    let alone = run(&runner, Job::new(&growing)).await;
-    assert!(beside.usage.memory_refused && alone.usage.memory_refused);
-    assert_eq!((value(beside), value(alone)), (json!(4), json!(16)));
-}
-
-#[tokio::test]
-async fn a_start_that_the_budget_could_never_hold_is_out_of_memory() {
-    let runner = builder().memory_budget_bytes(1 << 20).build().expect("a runner");
-    let large = fixture("start_large").replace("PAGES", "17").replace("ELEMENTS", "1");
-    let large = load(&runner, &large).await;
-    assert_eq!(failure(run(&runner, Job::new(&large)).await).kind, Kind::OutOfMemory);
-}
-
-// Proposals that are refused, each named in the message.
-
-async fn refused_for(module: &str, words: &str) {
-    let text = format!("(module {module} (func (export \"run\")))");
-    let failure = refusal(&text).await;
-    assert_eq!(failure.kind, Kind::BadProgram, "{module}");
-    assert!(failure.message.contains(words), "{words:?} stands in {:?}", failure.message);
-}
-
-#[tokio::test]
-async fn threads_and_shared_memory_are_refused() {
-    refused_for("(memory 1 1 shared)", "threads").await;
-    refused_for("(memory 1) (func (drop (i32.atomic.load (i32.const 0))))", "threads").await;
-    refused_for("(func (atomic.fence))", "threads").await;
-}
-
-#[tokio::test]
-async fn garbage_collection_is_refused() {
-    refused_for("(type (struct (field i32)))", "gc").await;
-    refused_for("(type (array i8))", "gc").await;
-    refused_for("(func (drop (ref.i31 (i32.const 1))))", "gc").await;
-    refused_for("(rec (type (func)) (type (func)))", "gc").await;
-}
-
-#[tokio::test]
-async fn function_references_are_refused() {
-    refused_for("(type $f (func)) (func (param (ref null $f)) (call_ref $f (local.get 0)))", "function").await;
-    refused_for("(func (param (ref func)))", "function").await;
-}
-
-#[tokio::test]
-async fn exceptions_are_refused() {
-    refused_for("(tag $t)", "exceptions").await;
-    refused_for("(func (try_table (nop)))", "exceptions").await;
-    refused_for("(func (unreachable) (throw_ref))", "exceptions").await;
-}
-
-#[tokio::test]
-async fn sixty_four_bit_memories_and_tables_are_refused() {
-    refused_for("(memory i64 1)", "memory64").await;
-    refused_for("(table i64 1 funcref)", "memory64").await;
-}
-
-#[tokio::test]
-async fn relaxed_simd_is_refused() {
-    let body = "(drop (i8x16.relaxed_swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0)))";
-    refused_for(&format!("(func {body})"), "relaxed").await;
-}
-
-#[tokio::test]
-async fn several_memories_are_refused() {
-    refused_for("(memory 1) (memory 1)", "memories").await;
-}
-
-#[tokio::test]
-async fn stack_switching_is_refused() {
-    refused_for("(type $f (func)) (type $c (cont $f))", "stack").await;
-}
-
-#[tokio::test]
-async fn external_references_are_refused_wherever_they_stand() {
-    refused_for("(func (param externref))", "externref").await;
-    refused_for("(func (result externref) unreachable)", "externref").await;
-    refused_for("(func (local externref))", "externref").await;
-    refused_for("(func (drop (ref.null extern)))", "externref").await;
-    refused_for("(table 1 externref)", "externref").await;
-    refused_for("(global externref (ref.null extern))", "externref").await;
-    refused_for("(func (drop (block (result externref) unreachable)))", "gc types").await;
-    refused_for("(func (select (result externref) unreachable) drop)", "gc types").await;
-    refused_for("(elem declare externref (ref.null extern))", "gc types").await;
-}
-
-#[tokio::test]
-async fn other_proposals_are_refused() {
-    refused_for("(memory 1 (pagesize 1))", "custom page sizes").await;
-    refused_for(
-        "(func (param i64 i64) (i64.add128 (local.get 0) (local.get 1) (local.get 0) (local.get 1)) drop drop)",
-        "wide",
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn what_webassembly_2_has_is_accepted() {
-    for module in [
-        "(func (drop (i32.extend8_s (i32.const 1))))",
-        "(func (drop (i32.trunc_sat_f32_s (f32.const 1))))",
-        "(func (result i32 i64) (i32.const 1) (i64.const 2))",
-        "(memory 1) (func (memory.copy (i32.const 0) (i32.const 1) (i32.const 2)))",
-        "(func (drop (v128.const i64x2 0 0)))",
-        "(table 1 funcref) (table 2 funcref) (func (drop (ref.null func)))",
-        "(func $f) (func (return_call $f))",
-        "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
-    ] {
-        let outcome = run_wat(&format!("(module {module} (func (export \"run\")))")).await;
-        assert!(outcome.result.is_ok(), "{module}: {:?}", outcome.result);
-    }
 }
