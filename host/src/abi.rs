@@ -138,7 +138,8 @@ fn log(mut caller: Caller<'_, State>, level: i32, ptr: i32, len: i32) -> wasmtim
     }
     let line = capture::line(level, kept, cut_bytes);
     state.tell(|| Event::Log(line.clone()));
-    if state.logs.push(line) == Cut::Some && state.given.limits.log_overflow_fails {
+    let cut = state.logs.push(line) == Cut::Some || cut_bytes > 0;
+    if cut && state.given.limits.log_overflow_fails {
         return Err(GuestStop::LogOverflow(format!("logged more than {} bytes", state.given.limits.log_bytes)).into());
     }
     Ok(())

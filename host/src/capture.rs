@@ -1,6 +1,7 @@
 //! What a run wrote and logged, kept up to a ceiling: the beginning and the end, with a mark where it was cut.
 //!
-//! A noisy job never fails for its noise, and never costs more memory than the ceiling.
+//! A noisy job never costs more memory than the ceiling, and fails for its noise only where that is asked for, which
+//! `wasi.rs` and `abi.rs` decide from what is said here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -307,7 +307,15 @@ pub(crate) fn within(what: &str, found: u64, limit: u64) -> Result<(), Failure> 
 }
 
 pub(crate) fn invalid(error: BinaryReaderError) -> Failure {
-    bad_program(format!("the program is not valid here: {} at byte {}", error.message(), error.offset()))
+    // Names from the program stand in these messages.
+    let message: String = error.message().chars().flat_map(escaped_control).collect();
+    bad_program(format!("the program is not valid here: {message} at byte {}", error.offset()))
+}
+
+fn escaped_control(character: char) -> impl Iterator<Item = char> {
+    let escape = character.is_control().then(|| character.escape_default());
+    let plain = escape.is_none().then_some(character);
+    escape.into_iter().flatten().chain(plain)
 }
 
 fn kind_name(kind: ExternalKind) -> &'static str {

@@ -38,7 +38,8 @@ pub struct Limits {
     pub return_bytes: usize,
     /// How many values may be returned. Default 10,000.
     pub return_count: usize,
-    /// JSON values that the returned values may consist of, nested ones included. Default 250,000: `{}` is two bytes of
+    /// JSON values that the returned values may consist of, keys and nested ones included, counted by the signs that
+    /// open and separate them (an empty container counts twice). Default 250,000: `{}` is two bytes of
     /// text and some seventy of the host's memory, so the text alone bounds little.
     pub return_nodes: usize,
     /// One progress report as JSON text. Default 4 KiB; events of a slow listener wait in the host's memory.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use ampule::{Call, Closure, Error, Job, Kind, Runner, Status};
 use ampule_tests::guest::{fixture, returning, sleeping};
 use ampule_tests::recorder::Recorder;
-use ampule_tests::{LATER, builder, ended, failure, load, run, runner, soon, until, until_running, value};
+use ampule_tests::{LATER, builder, ended, failure, load, runner, soon, until, until_running, value};
 use serde_json::json;
 
 // Cancelling.

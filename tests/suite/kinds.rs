@@ -65,6 +65,44 @@ async fn functions_without_names_are_numbered() {
 }
 
 #[tokio::test]
+async fn mangled_rust_names_are_shown_as_they_were_written_and_without_their_hashes() {
+    let names = [
+        ("_ZN3job6hidden12look_further17h0123456789abcdefE", "job::hidden::look_further"),
+        (
+            "_ZN42_$LT$job..Box$u20$as$u20$job..Openable$GT$4open17hfedcba9876543210E",
+            "<job::Box as job::Openable>::open",
+        ),
+        ("_RNvCs4fqI2P2rA04_3job12lift_the_lid", "job::lift_the_lid"),
+        ("_RNCNvCs4fqI2P2rA04_3job4open0B3_", "job::open::{closure#0}"),
+    ];
+    for (mangled, shown) in names {
+        assert_eq!(first_frame(mangled).await, shown);
+    }
+}
+
+#[tokio::test]
+async fn names_that_are_not_mangled_rust_are_shown_as_they_stand() {
+    for name in [
+        "look_inside",
+        "_ZN5shape4areaEv",
+        "_Z4areav",
+        "_ZN",
+        "_R",
+        "_RNv",
+        "_ZN999999999999999999999999E",
+        "main.loop",
+    ] {
+        assert_eq!(first_frame(name).await, name);
+    }
+}
+
+/// The name under which a function with this name is shown where it traps.
+async fn first_frame(name: &str) -> String {
+    let text = format!("(module (func ${name} unreachable) (func (export \"run\") (call ${name}) (nop)))");
+    failure_of(&text).await.backtrace.expect("a trap has one").frames.remove(0).function
+}
+
+#[tokio::test]
 async fn a_backtrace_of_a_deep_recursion_is_cut() {
     let backtrace = failure_of(&fixture("recursion")).await.backtrace.expect("a trap has one");
     assert_eq!((backtrace.frames.len(), backtrace.frames[0].function.as_str()), (32, "deeper"));
@@ -172,6 +210,13 @@ async fn a_loop_that_is_not_metered_is_timed_out_too() {
 async fn a_timeout_covers_a_sleep_in_a_host_call() {
     let text = fixture("sleep").replace("NANOSECONDS", "3600000000000");
     let outcome = run_wat_with(&text, |job| job.timeout(Duration::from_millis(50))).await;
+    assert_eq!(failure(outcome).kind, Kind::TimedOut);
+}
+
+#[tokio::test]
+async fn a_flood_without_end_is_timed_out() {
+    let endless = fixture("flood").replace("FD", "1").replace("(br_if $again (local.get $n))", "(br $again)");
+    let outcome = run_wat_with(&endless, |job| job.timeout(Duration::from_millis(30))).await;
     assert_eq!(failure(outcome).kind, Kind::TimedOut);
 }
 

@@ -1,6 +1,6 @@
 //! From bytes to a program: what is accepted, what a refusal says, and that a program is compiled once.
 //!
-//! Refused proposals are in `sandbox.rs`. How often the compiler is started is counted by the program `alone`, which
+//! Refused proposals are in `proposals.rs`. How often the compiler is started is counted by the program `alone`, which
 //! the runner is told to use as its compiler.
 
 use std::fs;
