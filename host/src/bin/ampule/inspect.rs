@@ -56,9 +56,7 @@ pub(crate) async fn run(args: InspectArgs, config: &Config) -> Result<ExitCode, 
 fn wasm(source: &Source) -> Result<Vec<u8>, Failure> {
     match source.content()? {
         Content::Wasm(wasm) => Ok(wasm.to_vec()),
-        Content::Text(text) => {
-            ampule::assemble(text)
-        }
+        Content::Text(text) => ampule::assemble(text),
     }
 }
 
