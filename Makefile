@@ -29,11 +29,12 @@ run: build jobs ## Runs the example jobs on real input
 
 test: setup ## Runs every test: host, guest SDK, jobs, documents
 	@echo "== building the tests (the first time some ten minutes on two cores: wasmtime is compiled)"
+	@echo "== examples in the documents"
+	@$(CARGO) test --quiet --doc --workspace
+	@echo "== everything else"
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --workspace --no-fail-fast; \
 	else $(CARGO) test --workspace --no-fail-fast --lib --bins --tests; fi
-	@echo "== examples in the documents"
-	@$(CARGO) test --quiet --doc --package ampule --package ampule-guest
 
 lint: setup ## Checks format, lints, documentation and layers
 	$(CARGO) fmt --all --check

@@ -11,7 +11,9 @@ const TARGET: &str = "wasm32-wasip1";
 const PROFILE: &str = "job";
 
 fn main() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace");
+    // Asked for when it runs, not when it is compiled: a shared target directory may hold this script from elsewhere.
+    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package lies"));
+    let workspace = package.parent().expect("the tests lie in the workspace");
     for source in ["jobs", "guest-sdk", "Cargo.toml"] {
         println!("cargo:rerun-if-changed={}", workspace.join(source).display());
     }
