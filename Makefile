@@ -21,7 +21,7 @@ jobs: setup ## Builds the example jobs to wasm
 	@$(BUILD_JOBS)
 
 build: setup ## Builds the release binary
-	@[ -x $(AMPULE) ] || echo "== building ampule (the first time some five minutes on two cores: wasmtime is compiled)"
+	@[ -x $(AMPULE) ] || echo "== building ampule (the first time some seven minutes on two cores: wasmtime is compiled)"
 	@$(CARGO) build --release --package ampule --bin ampule
 
 run: build jobs ## Runs the example jobs on real input
