@@ -1,19 +1,25 @@
-//! The guest interface of core modules: what a job may call, under the import module `ampule`.
+//! The guest interface: what a job may call, under the import module `ampule` or, in components, `ampule:job/host`.
 //!
-//! The only place, with its `poll` part, where guest memory is read or written by our own code. Every pointer, length,
+//! The only place, with its parts, where guest memory is read or written by our own code. Every pointer, length,
 //! text and document is checked here; one that is wrong ends the run with a [`GuestStop`] that says so.
 
+mod component;
 mod poll;
+mod sleep;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use wasmtime::{Caller, Extern, Linker, Memory};
+use wasmtime::{Caller, Engine, Extern, Linker, Memory};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+pub(crate) use self::component::{GuestFailure, OFFERED_INTERFACES};
 
 use crate::capture::{self, Cut, LogBuffer};
 use crate::deterministic::VirtualClock;
 use crate::events::Event;
+use crate::failure::LogLine;
 use crate::given::Given;
 use crate::memory::Meter;
 use crate::outcome::{GuestStop, Reported};
@@ -21,11 +27,14 @@ use crate::outcome::{GuestStop, Reported};
 /// The import module of the interface.
 pub(crate) const MODULE: &str = "ampule";
 
+/// The import by which an interpreter is known.
+pub(crate) const SOURCE_READ: &str = "source_read";
+
 /// What one run carries through its host calls.
 pub(crate) struct State {
     pub(crate) given: Box<Given>,
     pub(crate) meter: Meter,
-    /// Present if the program imports any of WASI.
+    /// Present if the program imports any of WASI. Serves components too: preview 1 is a layer over what they call.
     pub(crate) wasi: Option<WasiP1Ctx>,
     /// Present in a run with a virtual clock.
     pub(crate) clock: Option<VirtualClock>,
@@ -48,9 +57,27 @@ impl State {
     }
 }
 
-/// All that a core module can import: this interface, and WASI preview 1 without what we do ourselves. With
-/// `virtual_clock`, sleeping moves the run's own clock instead of waiting.
-pub(crate) fn linker(engine: &wasmtime::Engine, virtual_clock: bool) -> wasmtime::Result<Linker<State>> {
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.as_mut().expect("a program that imports WASI is given a context before it is instantiated").ctx()
+    }
+}
+
+/// All that programs can import, for one kind of clock.
+pub(crate) struct Linkers {
+    pub(crate) module: Linker<State>,
+    pub(crate) component: wasmtime::component::Linker<State>,
+}
+
+impl Linkers {
+    /// With `virtual_clock`, sleeping moves the run's own clock instead of waiting.
+    pub(crate) fn new(engine: &Engine, virtual_clock: bool) -> wasmtime::Result<Self> {
+        Ok(Linkers { module: linker(engine, virtual_clock)?, component: component::linker(engine, virtual_clock)? })
+    }
+}
+
+/// All that a core module can import: this interface, and WASI preview 1 without what we do ourselves.
+fn linker(engine: &Engine, virtual_clock: bool) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     p1::add_to_linker_async(&mut linker, |state: &mut State| {
         state.wasi.as_mut().expect("a program that imports WASI is given a context before it is instantiated")
@@ -69,14 +96,14 @@ pub(crate) fn linker(engine: &wasmtime::Engine, virtual_clock: bool) -> wasmtime
     linker.func_wrap(MODULE, "kwargs_read", |mut caller: Caller<'_, State>, ptr: i32| {
         write(&mut caller, "kwargs_read", ptr, |given| &given.kwargs)
     })?;
-    // Source strings come with the interpreters that read them; a program that is none finds an empty one.
-    linker.func_wrap(MODULE, "source_len", || 0i32)?;
-    linker.func_wrap(MODULE, "source_read", |mut caller: Caller<'_, State>, ptr: i32| {
-        write(&mut caller, "source_read", ptr, |_| &[])
+    linker
+        .func_wrap(MODULE, "source_len", |caller: Caller<'_, State>| caller.data().given.source_text().len() as i32)?;
+    linker.func_wrap(MODULE, SOURCE_READ, |mut caller: Caller<'_, State>, ptr: i32| {
+        write(&mut caller, SOURCE_READ, ptr, Given::source_text)
     })?;
     linker.func_wrap(MODULE, "name_len", |caller: Caller<'_, State>| caller.data().given.name.len() as i32)?;
     linker.func_wrap(MODULE, "name_read", |mut caller: Caller<'_, State>, ptr: i32| {
-        write(&mut caller, "name_read", ptr, |given| given.name.as_bytes())
+        write(&mut caller, "name_read", ptr, |given| &given.name)
     })?;
     linker.func_wrap(MODULE, "fail", fail)?;
     linker.func_wrap(MODULE, "log", log)?;
@@ -86,63 +113,35 @@ pub(crate) fn linker(engine: &wasmtime::Engine, virtual_clock: bool) -> wasmtime
 
 /// `_return(ptr, len)`: hands out one JSON value. Never ends the run unless the value is unacceptable.
 fn return_value(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<()> {
-    let refuse = |message: String| wasmtime::Error::from(GuestStop::BadReturn(message));
+    let refuse = |message: String| GuestStop::BadReturn(format!("_return: {message}"));
     let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
-    let limits = &state.given.limits;
-    if state.returns.len() >= limits.return_count {
-        return Err(refuse(format!("_return: returned more than {} values", limits.return_count)));
-    }
-    let bytes = range(memory, ptr, len).map_err(|message| refuse(format!("_return: {message}")))?;
-    let total = state.return_bytes.saturating_add(bytes.len());
-    if total > limits.return_bytes {
-        let limit = limits.return_bytes;
-        return Err(refuse(format!("_return: returned {total} bytes in all, and the limit is {limit}")));
-    }
-    let nodes = state.return_nodes.saturating_add(nodes_in(bytes));
-    if nodes > limits.return_nodes {
-        let limit = limits.return_nodes;
-        return Err(refuse(format!(
-            "_return: returned {nodes} JSON values in all, nested ones included, and the limit is {limit}"
-        )));
-    }
-    let value = json(bytes).map_err(|message| refuse(format!("_return: {message}")))?;
-    (state.return_bytes, state.return_nodes) = (total, nodes);
-    state.tell(|| Event::Return(value.clone()));
-    state.returns.push(value);
+    let bytes = range(memory, ptr, len).map_err(refuse)?;
+    let returned = state.judge_return(bytes)?;
+    state.hand_out(returned);
     Ok(())
 }
 
 /// `progress(ptr, len)`: tells how far the job is, in any JSON.
 fn progress(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<()> {
-    let refuse = |message: String| bad_call("progress", &message);
-    let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
-    let bytes = range(memory, ptr, len).map_err(refuse)?;
-    within(bytes.len(), state.given.limits.progress_bytes).map_err(refuse)?;
-    let value = json(bytes).map_err(refuse)?;
-    state.tell(|| Event::Progress(value));
-    Ok(())
+    let (memory, state) = memory_and_state(&mut caller).map_err(|message| bad_call("progress", &message))?;
+    let bytes = range(memory, ptr, len).map_err(|message| bad_call("progress", &message))?;
+    Ok(state.tell_progress(bytes)?)
 }
 
 /// `log(level, ptr, len)`: one line of UTF-8; what is too long is cut.
 fn log(mut caller: Caller<'_, State>, level: i32, ptr: i32, len: i32) -> wasmtime::Result<()> {
-    let refuse = |message: String| bad_call("log", &message);
-    let (memory, state) = memory_and_state(&mut caller).map_err(refuse)?;
-    let bytes = range(memory, ptr, len).map_err(refuse)?;
+    let (memory, state) = memory_and_state(&mut caller).map_err(|message| bad_call("log", &message))?;
+    let bytes = range(memory, ptr, len).map_err(|message| bad_call("log", &message))?;
     let kept = &bytes[..bytes.len().min(state.logs.line_limit_bytes())];
     let cut_bytes = bytes.len() - kept.len();
     if let Err(error) = std::str::from_utf8(kept) {
         // A character that the cut went through is no fault of the guest.
         if error.error_len().is_some() || cut_bytes == 0 {
-            return Err(refuse(not_utf8(error)));
+            return Err(bad_call("log", &not_utf8(error)).into());
         }
     }
     let line = capture::line(level, kept, cut_bytes);
-    state.tell(|| Event::Log(line.clone()));
-    let cut = state.logs.push(line) == Cut::Some || cut_bytes > 0;
-    if cut && state.given.limits.log_overflow_fails {
-        return Err(GuestStop::LogOverflow(format!("logged more than {} bytes", state.given.limits.log_bytes)).into());
-    }
-    Ok(())
+    Ok(state.write_log(line, cut_bytes > 0)?)
 }
 
 /// `fail(ptr, len)`: the job's own account of its failure, `{"type", "message", "traceback"?, "retry"?, "location"?}`.
@@ -153,10 +152,10 @@ fn fail(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<(
     let bytes = range(memory, ptr, len).map_err(refuse)?;
     within(bytes.len(), state.given.limits.failure_bytes).map_err(refuse)?;
     let Value::Object(mut document) = json(bytes).map_err(refuse)? else {
-        return Err(refuse("expected a JSON object with `type` and `message`".to_owned()));
+        return Err(refuse("expected a JSON object with `type` and `message`".to_owned()).into());
     };
     let Some(message) = text(&mut document, "message") else {
-        return Err(refuse("expected a `message` that is a string".to_owned()));
+        return Err(refuse("expected a `message` that is a string".to_owned()).into());
     };
     state.reported = Some(Reported {
         error_type: text(&mut document, "type"),
@@ -166,6 +165,62 @@ fn fail(mut caller: Caller<'_, State>, ptr: i32, len: i32) -> wasmtime::Result<(
         retry: document.get("retry").and_then(Value::as_bool),
     });
     Ok(())
+}
+
+/// A returned value that is within the limits, and what the run has returned with it in all.
+struct Returned {
+    value: Value,
+    total_bytes: usize,
+    total_nodes: usize,
+}
+
+impl State {
+    /// Reads one returned value and holds it to the limits. Changes nothing: the text may lie in the guest's memory.
+    fn judge_return(&self, text: &[u8]) -> Result<Returned, GuestStop> {
+        let refuse = |message: String| GuestStop::BadReturn(format!("_return: {message}"));
+        let limits = &self.given.limits;
+        if self.returns.len() >= limits.return_count {
+            return Err(refuse(format!("returned more than {} values", limits.return_count)));
+        }
+        let total_bytes = self.return_bytes.saturating_add(text.len());
+        if total_bytes > limits.return_bytes {
+            let limit = limits.return_bytes;
+            return Err(refuse(format!("returned {total_bytes} bytes in all, and the limit is {limit}")));
+        }
+        let total_nodes = self.return_nodes.saturating_add(nodes_in(text));
+        if total_nodes > limits.return_nodes {
+            let limit = limits.return_nodes;
+            return Err(refuse(format!(
+                "returned {total_nodes} JSON values in all, nested ones included, and the limit is {limit}"
+            )));
+        }
+        Ok(Returned { value: json(text).map_err(refuse)?, total_bytes, total_nodes })
+    }
+
+    fn hand_out(&mut self, returned: Returned) {
+        (self.return_bytes, self.return_nodes) = (returned.total_bytes, returned.total_nodes);
+        self.tell(|| Event::Return(returned.value.clone()));
+        self.returns.push(returned.value);
+    }
+
+    fn tell_progress(&self, text: &[u8]) -> Result<(), GuestStop> {
+        let refuse = |message: String| bad_call("progress", &message);
+        within(text.len(), self.given.limits.progress_bytes).map_err(refuse)?;
+        let value = json(text).map_err(refuse)?;
+        self.tell(|| Event::Progress(value));
+        Ok(())
+    }
+
+    fn write_log(&mut self, line: LogLine, was_cut: bool) -> Result<(), GuestStop> {
+        self.tell(|| Event::Log(line.clone()));
+        let limits = &self.given.limits;
+        let (fails, limit) = (limits.log_overflow_fails, limits.log_bytes);
+        let cut = self.logs.push(line) == Cut::Some || was_cut;
+        if cut && fails {
+            return Err(GuestStop::LogOverflow(format!("logged more than {limit} bytes")));
+        }
+        Ok(())
+    }
 }
 
 fn text(document: &mut Map<String, Value>, name: &str) -> Option<String> {
@@ -180,11 +235,11 @@ fn write(
     caller: &mut Caller<'_, State>,
     function: &str,
     ptr: i32,
-    what: impl FnOnce(&Given) -> &[u8],
+    what: impl FnOnce(&Given) -> &str,
 ) -> wasmtime::Result<()> {
     let refuse = |message: String| bad_call(function, &message);
     let (memory, state) = memory_and_state(caller).map_err(refuse)?;
-    let bytes = what(&state.given);
+    let bytes = what(&state.given).as_bytes();
     let (size, start) = (memory.len(), ptr as u32 as usize);
     let target = memory.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()));
     let found = || refuse(format!("expected room for {} bytes in a memory of {size}, found {start}", bytes.len()));
@@ -244,8 +299,8 @@ fn not_utf8(error: std::str::Utf8Error) -> String {
     format!("expected UTF-8, found another byte at {}", error.valid_up_to())
 }
 
-fn bad_call(function: &str, message: &str) -> wasmtime::Error {
-    GuestStop::BadCall(format!("{function}: {message}")).into()
+fn bad_call(function: &str, message: &str) -> GuestStop {
+    GuestStop::BadCall(format!("{function}: {message}"))
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use crate::job::Digest;
 /// The authentication code's size, at the front of each file.
 const CODE_BYTES: usize = 32;
 
+/// The size of what is known about the program, between the code and that.
+const LENGTH_BYTES: usize = 8;
+
 /// What the directory may hold together; the files used longest ago go first.
 const CACHE_BYTES: u64 = 4 << 30;
 
@@ -26,6 +29,29 @@ const CACHE_BYTES: u64 = 4 << 30;
 pub(crate) struct Cache {
     directory: PathBuf,
     key: [u8; 32],
+}
+
+/// A compiled program, and what was known about it when it was compiled.
+pub(crate) struct Cached {
+    bytes: Vec<u8>,
+    compiled_at: usize,
+}
+
+impl Cached {
+    fn split(bytes: Vec<u8>) -> Option<Self> {
+        let length: [u8; LENGTH_BYTES] = bytes.get(CODE_BYTES..CODE_BYTES + LENGTH_BYTES)?.try_into().ok()?;
+        let about_bytes = usize::try_from(u64::from_le_bytes(length)).ok()?;
+        let compiled_at = about_bytes.checked_add(CODE_BYTES + LENGTH_BYTES).filter(|at| *at <= bytes.len())?;
+        Some(Cached { bytes, compiled_at })
+    }
+
+    pub(crate) fn about(&self) -> &[u8] {
+        &self.bytes[CODE_BYTES + LENGTH_BYTES..self.compiled_at]
+    }
+
+    pub(crate) fn compiled(&self) -> &[u8] {
+        &self.bytes[self.compiled_at..]
+    }
 }
 
 impl Cache {
@@ -49,32 +75,39 @@ impl Cache {
         Ok(Cache { directory: directory.to_owned(), key })
     }
 
+    /// Whether there is a file for the program; whether it is ours is seen when it is loaded.
+    pub(crate) fn has(&self, digest: &Digest, engine: u64) -> bool {
+        self.path(digest, engine).exists()
+    }
+
     /// The compiled program, if it is here and is what we wrote.
-    pub(crate) fn load(&self, digest: &Digest, engine: u64) -> Option<Vec<u8>> {
+    pub(crate) fn load(&self, digest: &Digest, engine: u64) -> Option<Cached> {
         let path = self.path(digest, engine);
         let mut file = File::open(&path).ok()?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
-        let authentic = bytes.split_at_checked(CODE_BYTES).is_some_and(|(code, compiled)| {
+        let authentic = bytes.split_at_checked(CODE_BYTES).is_some_and(|(code, rest)| {
             // Compares in constant time.
-            self.code(digest, engine, compiled).verify_slice(code).is_ok()
+            self.code(digest, engine, &[rest]).verify_slice(code).is_ok()
         });
-        if !authentic {
+        let Some(cached) = authentic.then(|| Cached::split(bytes)).flatten() else {
             tracing::warn!(path = %path.display(), "a cached program is not what was written; it is compiled again");
             let _ = fs::remove_file(&path);
             return None;
-        }
+        };
         // The time of use, for `prune`; a file that cannot be touched is merely pruned earlier.
         let _ = file.set_modified(SystemTime::now());
-        Some(bytes.split_off(CODE_BYTES))
+        Some(cached)
     }
 
-    /// Keeps a compiled program. A full disk costs the next start its time, and nothing else.
-    pub(crate) fn store(&self, digest: &Digest, engine: u64, compiled: &[u8]) {
-        let code = self.code(digest, engine, compiled).finalize().into_bytes();
+    /// Keeps a compiled program and what is known `about` it. A full disk costs the next start its time, and nothing
+    /// else.
+    pub(crate) fn store(&self, digest: &Digest, engine: u64, about: &[u8], compiled: &[u8]) {
+        let about_bytes = (about.len() as u64).to_le_bytes();
+        let code = self.code(digest, engine, &[&about_bytes, about, compiled]).finalize().into_bytes();
         let path = self.path(digest, engine);
-        let written =
-            write_whole(&self.directory, &[&code[..], compiled]).and_then(|temporary| temporary.rename_to(&path));
+        let written = write_whole(&self.directory, &[&code[..], &about_bytes, about, compiled])
+            .and_then(|temporary| temporary.rename_to(&path));
         if let Err(error) = written.and_then(|()| self.prune()) {
             tracing::warn!(path = %path.display(), %error, "a compiled program could not be kept");
         }
@@ -84,11 +117,11 @@ impl Cache {
         self.directory.join(format!("{}-{engine:016x}.cwasm", digest.to_hex()))
     }
 
-    fn code(&self, digest: &Digest, engine: u64, compiled: &[u8]) -> Hmac<Sha256> {
+    fn code(&self, digest: &Digest, engine: u64, parts: &[&[u8]]) -> Hmac<Sha256> {
         let mut code = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
         code.update(digest.to_string().as_bytes());
         code.update(&engine.to_le_bytes());
-        code.update(compiled);
+        parts.iter().for_each(|part| code.update(part));
         code
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use crate::error::Error;
+use crate::interpreter::{Interpreters, Seat};
 use crate::job::{Digest, ProgramRef};
 use crate::program::{Loaded, Program};
 
@@ -12,7 +13,26 @@ const SWEEP_AT: usize = 64;
 
 /// The programs of one runner.
 #[derive(Debug, Default)]
-pub(crate) struct Catalog(RwLock<Known>);
+pub(crate) struct Catalog {
+    known: RwLock<Known>,
+    pub(crate) interpreters: Interpreters,
+}
+
+/// The program that a job means: loaded, or an interpreter that is yet to be prepared.
+#[derive(Clone)]
+pub(crate) enum Meant {
+    Loaded(Program),
+    Unprepared(Arc<Seat>),
+}
+
+impl Meant {
+    pub(crate) fn digest(&self) -> Digest {
+        match self {
+            Meant::Loaded(program) => program.digest(),
+            Meant::Unprepared(seat) => seat.interpreter.digest(),
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -49,19 +69,23 @@ impl Catalog {
     }
 
     /// The program that a job means.
-    pub(crate) fn resolve(&self, program: &ProgramRef) -> Result<Program, Error> {
+    pub(crate) fn resolve(&self, program: &ProgramRef) -> Result<Meant, Error> {
         let found = match program {
             ProgramRef::Digest(digest) => self.loaded(digest),
             ProgramRef::Name(name) => self.read(|known| known.named.get(name).cloned()),
+            ProgramRef::Language(language) => {
+                let seat = self.interpreters.of(language)?;
+                return Ok(seat.program().cloned().map_or_else(|| Meant::Unprepared(Arc::clone(&seat)), Meant::Loaded));
+            }
         };
-        found.ok_or_else(|| Error::UnknownProgram(program.to_string()))
+        found.map(Meant::Loaded).ok_or_else(|| Error::UnknownProgram(program.to_string()))
     }
 
     fn read<R>(&self, look: impl FnOnce(&Known) -> R) -> R {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
     }
 }

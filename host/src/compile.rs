@@ -93,7 +93,14 @@ pub fn refusal_status(error: &LoadError) -> u8 {
 fn in_process(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Failure> {
     let refused = |message: String| Failure::new(Kind::BadProgram, message);
     // Cranelift has panicked on odd programs before; the program is then at fault, and nothing is half done.
-    match catch_unwind(AssertUnwindSafe(|| engine.precompile_module(wasm))) {
+    let compile = || {
+        if wasmparser::Parser::is_component(wasm) {
+            engine.precompile_component(wasm)
+        } else {
+            engine.precompile_module(wasm)
+        }
+    };
+    match catch_unwind(AssertUnwindSafe(compile)) {
         Ok(compiled) => compiled.map_err(|error| refused(format!("the program cannot be compiled: {error:#}"))),
         Err(_) => Err(refused("the compiler panicked on the program".to_owned())),
     }

@@ -1,10 +1,11 @@
 //! The time and the chance of a deterministic run: a clock that only sleeping moves, and a seeded stream of bytes.
 //!
-//! `abi/poll.rs` moves the clock; `wasi.rs` hands both to a run.
+//! `abi/poll.rs` and `abi/sleep.rs` move the clock; `wasi.rs` hands both to a run.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand_core::TryRng;
@@ -15,11 +16,29 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 pub(crate) struct VirtualClock {
     start: Duration,
     elapsed_ns: Arc<AtomicU64>,
+    /// The times that are waited for, and by how many.
+    waits: Arc<Mutex<BTreeMap<u64, usize>>>,
+}
+
+/// A wait for a time of the clock, known to all others until it is dropped.
+pub(crate) struct Wait<'a> {
+    clock: &'a VirtualClock,
+    until_ns: u64,
 }
 
 impl VirtualClock {
     pub(crate) fn starting_at(unix_seconds: u64) -> Self {
-        VirtualClock { start: Duration::from_secs(unix_seconds), elapsed_ns: Arc::default() }
+        VirtualClock { start: Duration::from_secs(unix_seconds), elapsed_ns: Arc::default(), waits: Arc::default() }
+    }
+
+    /// Says that somebody waits for this time after the start.
+    pub(crate) fn wait_until(&self, until_ns: u64) -> Wait<'_> {
+        *self.waits().entry(until_ns).or_default() += 1;
+        Wait { clock: self, until_ns }
+    }
+
+    fn waits(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nanoseconds since the start of the run.
@@ -36,6 +55,25 @@ impl VirtualClock {
     /// Jumps ahead to `elapsed_ns` after the start; never back.
     pub(crate) fn advance_to(&self, elapsed_ns: u64) {
         self.elapsed_ns.fetch_max(elapsed_ns, Ordering::Relaxed);
+    }
+}
+
+impl Wait<'_> {
+    /// Whether nobody waits for an earlier time.
+    pub(crate) fn is_first(&self) -> bool {
+        self.clock.waits().first_key_value().is_some_and(|(until_ns, _)| *until_ns == self.until_ns)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.clock.waits();
+        if let Some(count) = waits.get_mut(&self.until_ns) {
+            *count -= 1;
+            if *count == 0 {
+                waits.remove(&self.until_ns);
+            }
+        }
     }
 }
 
@@ -115,5 +153,16 @@ mod tests {
         clock.advance_to(5);
         clock.advance_to(3);
         assert_eq!((other.elapsed_ns(), other.unix_ns()), (5, 100_000_000_005));
+    }
+
+    #[test]
+    fn of_several_waits_the_earliest_is_first_until_it_is_dropped() {
+        let clock = VirtualClock::starting_at(0);
+        let (late, early, also_early) = (clock.wait_until(5), clock.wait_until(1), clock.wait_until(1));
+        assert!(early.is_first() && also_early.is_first() && !late.is_first());
+        drop(early);
+        assert!(!late.is_first());
+        drop(also_early);
+        assert!(late.is_first());
     }
 }

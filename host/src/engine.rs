@@ -25,6 +25,14 @@ pub(crate) const ALLOWED: WasmFeatures = WasmFeatures::WASM2
 /// The most tables that one program may define; the pool holds as many for each slot.
 pub(crate) const TABLES_PER_PROGRAM: u32 = 4;
 
+/// What one component may consist of: CPython, with its libraries and adapters, is some thirty core instances.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+const TABLES_PER_COMPONENT: u32 = 16;
+const MEMORIES_PER_COMPONENT: u32 = 2;
+
+/// What one instance's own state may take: a large interpreter has tens of thousands of functions.
+const INSTANCE_BYTES: usize = 8 << 20;
+
 /// The most frames of a backtrace.
 const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(32).expect("32 is not zero");
 
@@ -82,11 +90,16 @@ fn compiling(metering: bool) -> Config {
 
 fn pool(slots: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_core_instances(slots)
+    pool.total_core_instances(slots.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
         .total_component_instances(slots)
-        .total_memories(slots)
+        .total_memories(slots.saturating_mul(MEMORIES_PER_COMPONENT))
         .total_stacks(slots)
-        .total_tables(slots.saturating_mul(TABLES_PER_PROGRAM))
+        .total_tables(slots.saturating_mul(TABLES_PER_COMPONENT))
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .max_component_instance_size(INSTANCE_BYTES)
         .max_memories_per_module(1)
         .max_tables_per_module(TABLES_PER_PROGRAM)
         .table_elements(MAX_TABLE_ELEMENTS as usize)

@@ -27,6 +27,22 @@ pub enum Error {
     /// The job names a program that this runner has not loaded.
     #[error("program `{0}` is not loaded in this runner; load it, or register it under that name")]
     UnknownProgram(String),
+    /// The job's source is in a language for which this runner has no interpreter.
+    #[error("no interpreter for the language `{language}`; known here: {}", listed(known))]
+    UnknownLanguage {
+        /// The language.
+        language: String,
+        /// The languages for which it has one.
+        known: Vec<String>,
+    },
+    /// An interpreter's bytes could not be had.
+    #[error("interpreter for `{language}`: {message}")]
+    Interpreter {
+        /// Its language.
+        language: String,
+        /// What is wrong.
+        message: String,
+    },
     /// `run_async` was called outside a tokio runtime, so there is nowhere to call back.
     #[error("no tokio runtime here to call back on; call this from within one")]
     NoRuntime,
@@ -63,6 +79,10 @@ pub enum Error {
         /// What the operating system said.
         error: std::io::Error,
     },
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// Why a program was not loaded.

@@ -14,10 +14,19 @@ pub(crate) struct Given {
     /// The job's name, for tracebacks.
     pub(crate) name: String,
     /// The kwargs as JSON text.
-    pub(crate) kwargs: Vec<u8>,
+    pub(crate) kwargs: String,
+    /// What an interpreter is to run.
+    pub(crate) source: Option<String>,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
     pub(crate) events: Arc<EventQueue>,
     /// When the run was asked for.
     pub(crate) called: Instant,
+}
+
+impl Given {
+    /// The source, empty if there is none.
+    pub(crate) fn source_text(&self) -> &str {
+        self.source.as_deref().unwrap_or_default()
+    }
 }

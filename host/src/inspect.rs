@@ -2,13 +2,16 @@
 //!
 //! Cheap: it reads sections and skips the code, which `check.rs` reads.
 
+mod component;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wasmparser::{BinaryReaderError, ExternalKind, FuncType, Parser, Payload, TypeRef};
-use wasmtime::ModuleExport;
 
+use crate::abi::{MODULE, OFFERED_INTERFACES, SOURCE_READ};
 use crate::engine::TABLES_PER_PROGRAM;
 use crate::failure::{Failure, Kind};
 use crate::job::Digest;
@@ -23,11 +26,13 @@ const ABOUT_SECTION: &str = "ampule:about";
 const NAME_CHARS: usize = 256;
 
 /// What a program is, as its bytes say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Inspection {
     /// The SHA-256 of the bytes.
     pub digest: Digest,
+    /// A core module or a component.
+    pub form: Form,
     /// The file's size.
     pub size_bytes: usize,
     /// What it needs from the host.
@@ -46,19 +51,66 @@ pub struct Inspection {
     pub about: Option<Value>,
 }
 
+/// The two forms of a WebAssembly program, told apart by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A core module.
+    Module,
+    /// A component.
+    Component,
+}
+
+impl Form {
+    /// As a person calls it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Form::Module => "core module",
+            Form::Component => "component",
+        }
+    }
+}
+
+/// What a program can be run as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum World {
+    /// A job: a component of world `ampule:job/job`, or a core module with an entry.
+    Job,
+    /// An interpreter of source text: a component of world `ampule:job/interpreter`, or a core module that reads
+    /// `ampule.source_read`.
+    Interpreter,
+    /// A command of WASI 0.2: a component that exports `wasi:cli/run`.
+    Command,
+}
+
+impl World {
+    /// The name of the world as WIT writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            World::Job => "ampule:job/job",
+            World::Interpreter => "ampule:job/interpreter",
+            World::Command => "wasi:cli/command",
+        }
+    }
+}
+
 /// One thing that a program needs from the host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Import {
-    /// The import module, such as `wasi_snapshot_preview1`.
+    /// The import module, such as `wasi_snapshot_preview1`; of a component the interface, such as
+    /// `wasi:cli/environment@0.2.3`.
     pub module: String,
-    /// The name in it.
+    /// The name in it; empty for an interface.
     pub name: String,
-    /// Its type, such as `(i32, i32) -> i32`, or `memory`, `table`, `global`, `tag`.
+    /// Its type, such as `(i32, i32) -> i32`, or `memory`, `table`, `global`, `tag`; `instance` for an interface.
     pub signature: String,
 }
 
 /// One thing that a program offers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
     /// Its name.
     pub name: String,
@@ -66,36 +118,28 @@ pub struct Export {
     pub signature: String,
 }
 
-/// The functions that make a run of a program, in the order in which they are called.
-pub(crate) struct Entry(Vec<ModuleExport>);
-
-impl Entry {
-    /// Finds the entry of a compiled program that was inspected.
-    pub(crate) fn of(module: &wasmtime::Module, inspection: &Inspection) -> Self {
-        Entry(inspection.entry_names().into_iter().filter_map(|name| module.get_export_index(name)).collect())
-    }
-
-    pub(crate) fn exports(&self) -> &[ModuleExport] {
-        &self.0
-    }
-}
-
-/// The imports that the runner offers, with their types.
+/// What the runner offers to core modules, with types.
 pub(crate) type Offered = BTreeMap<(String, String), String>;
 
 impl Inspection {
     /// Reads a program's sections.
     ///
     /// # Errors
-    /// A `bad_program` failure if the bytes are no core WebAssembly module, or a schema in them is no JSON.
+    /// A `bad_program` failure if the bytes are no WebAssembly program, or a schema in them is no JSON.
     pub fn of(bytes: &[u8], limits: &ProgramLimits) -> Result<Self, Failure> {
-        refuse_what_is_no_module(bytes, limits)?;
-        let mut sections = Sections::default();
-        for payload in Parser::new(0).parse_all(bytes) {
-            sections.read(payload.map_err(invalid)?, limits)?;
-        }
+        Self::named(Digest::of(bytes), bytes, limits)
+    }
+
+    /// As [`Inspection::of`], of a program whose digest is known.
+    pub(crate) fn named(digest: Digest, bytes: &[u8], limits: &ProgramLimits) -> Result<Self, Failure> {
+        let form = form_of(bytes, limits)?;
+        let sections = match form {
+            Form::Module => module_sections(bytes, limits)?,
+            Form::Component => component::sections(bytes, limits)?,
+        };
         Ok(Inspection {
-            digest: Digest::of(bytes),
+            digest,
+            form,
             size_bytes: bytes.len(),
             imports: sections.imports,
             exports: sections.exports,
@@ -109,10 +153,34 @@ impl Inspection {
 
     /// Whether a WASI context is needed.
     pub(crate) fn imports_wasi(&self) -> bool {
-        self.imports.iter().any(|import| import.module == "wasi_snapshot_preview1")
+        self.imports
+            .iter()
+            .any(|import| import.module == "wasi_snapshot_preview1" || import.module.starts_with("wasi:"))
     }
 
-    /// `_start`, which wins, or `_initialize` if it is there and then `run`. Empty if neither is there.
+    /// What it can be run as; nothing if it has no entry.
+    #[must_use]
+    pub fn worlds(&self) -> Vec<World> {
+        match self.form {
+            Form::Component => component::worlds(&self.exports),
+            Form::Module if self.entry_names().is_empty() => Vec::new(),
+            Form::Module => {
+                let reads_source = |import: &Import| import.module == MODULE && import.name == SOURCE_READ;
+                match self.imports.iter().any(reads_source) {
+                    // Without a source it finds an empty one.
+                    true => vec![World::Job, World::Interpreter],
+                    false => vec![World::Job],
+                }
+            }
+        }
+    }
+
+    /// The interface `wasi:cli/run` in the version that the program exports.
+    pub(crate) fn command_interface(&self) -> Option<&str> {
+        self.exports.iter().map(|export| export.name.as_str()).find(|name| name.starts_with(component::COMMAND))
+    }
+
+    /// Of a core module: `_start`, which wins, or `_initialize` if it is there and then `run`. Empty if neither is there.
     #[must_use]
     pub fn entry_names(&self) -> Vec<&'static str> {
         if self.exports_function("_start") {
@@ -133,29 +201,60 @@ impl Inspection {
     pub(crate) fn refuse_unrunnable(&self, offered: &Offered) -> Result<(), Failure> {
         let mut missing = String::new();
         for import in &self.imports {
-            let key = (import.module.clone(), import.name.clone());
-            let name = format!("`{}.{}`", shown(&import.module), shown(&import.name));
-            let _ = match offered.get(&key) {
-                Some(signature) if *signature == import.signature => Ok(()),
-                Some(signature) => write!(missing, "\n  {name} as {}, which is {signature} here", import.signature),
-                None => write!(missing, "\n  {name} {}", import.signature),
-            };
+            import.note_if_missing(self.form, offered, &mut missing);
         }
         if !missing.is_empty() {
             return Err(bad_program(format!("the program imports what the runner does not offer:{missing}")));
         }
-        if self.entry_names().is_empty() {
-            return Err(bad_program(
-                "expected the program to export a function `_start` or `run` without parameters \
-                 and results, found neither",
-            ));
+        if self.worlds().is_empty() {
+            return Err(bad_program(match self.form {
+                Form::Module => {
+                    "expected the program to export a function `_start` or `run` without parameters \
+                     and results, found neither"
+                }
+                Form::Component => {
+                    "expected a component of the world `ampule:job/job` (export `run`), \
+                     `ampule:job/interpreter` (export `eval`) or of WASI 0.2 (export `wasi:cli/run`), found none of them"
+                }
+            }));
         }
         Ok(())
     }
 }
 
+impl Import {
+    fn note_if_missing(&self, form: Form, offered: &Offered, missing: &mut String) {
+        let Import { module, name, signature } = self;
+        if form == Form::Component {
+            let (interface, version) = module.split_once('@').unwrap_or((module, ""));
+            let fits =
+                if interface.starts_with("wasi:") { version.starts_with("0.2.") } else { version.starts_with("0.1.") };
+            let is_type = signature == "type";
+            if !is_type && !(fits && OFFERED_INTERFACES.contains(&interface)) {
+                let _ = write!(missing, "\n  `{}` ({signature})", shown(module));
+            }
+            return;
+        }
+        let full_name = format!("`{}.{}`", shown(module), shown(name));
+        let _ = match offered.get(&(module.clone(), name.clone())) {
+            Some(here) if here == signature => Ok(()),
+            Some(here) => write!(missing, "\n  {full_name} as {signature}, which is {here} here"),
+            None => write!(missing, "\n  {full_name} {signature}"),
+        };
+    }
+}
+
+fn module_sections(bytes: &[u8], limits: &ProgramLimits) -> Result<Sections, Failure> {
+    let mut sections = Sections::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        sections.read(&payload.map_err(invalid)?, limits)?;
+    }
+    Ok(sections)
+}
+
 #[derive(Default)]
 struct Sections {
+    defined_functions: u32,
     types: Vec<Option<FuncType>>,
     functions: Vec<u32>,
     imports: Vec<Import>,
@@ -168,12 +267,12 @@ struct Sections {
 }
 
 impl Sections {
-    fn read(&mut self, payload: Payload<'_>, limits: &ProgramLimits) -> Result<(), Failure> {
+    fn read(&mut self, payload: &Payload<'_>, limits: &ProgramLimits) -> Result<(), Failure> {
         let few = |what: &str, count: u32| within(what, u64::from(count), u64::from(limits.section_entries));
         match payload {
             Payload::TypeSection(reader) => {
                 few("types", reader.count())?;
-                for group in reader {
+                for group in reader.clone() {
                     for recorded in group.map_err(invalid)?.into_types() {
                         self.types.push(match recorded.composite_type.inner {
                             wasmparser::CompositeInnerType::Func(function) => Some(function),
@@ -184,7 +283,7 @@ impl Sections {
             }
             Payload::ImportSection(reader) => {
                 few("imports", reader.count())?;
-                for import in reader.into_imports() {
+                for import in reader.clone().into_imports() {
                     let import = import.map_err(invalid)?;
                     let signature = self.signature_of(import.ty);
                     if let TypeRef::Func(index) = import.ty {
@@ -194,22 +293,23 @@ impl Sections {
                 }
             }
             Payload::FunctionSection(reader) => {
+                self.defined_functions = reader.count();
                 within("functions", u64::from(reader.count()), u64::from(limits.functions))?;
-                for index in reader {
+                for index in reader.clone() {
                     self.functions.push(index.map_err(invalid)?);
                 }
             }
             Payload::TableSection(reader) => within("tables", reader.count().into(), TABLES_PER_PROGRAM.into())?,
             Payload::MemorySection(reader) => {
                 within("memories", reader.count().into(), 1)?;
-                for memory in reader {
+                for memory in reader.clone() {
                     let pages = memory.map_err(invalid)?.initial;
                     self.initial_memory_bytes = self.initial_memory_bytes.saturating_add(pages.saturating_mul(65_536));
                 }
             }
             Payload::ExportSection(reader) => {
                 few("exports", reader.count())?;
-                for export in reader {
+                for export in reader.clone() {
                     let export = export.map_err(invalid)?;
                     let signature = match export.kind {
                         ExternalKind::Func => self.function_signature(export.index),
@@ -278,22 +378,24 @@ pub(crate) fn signature<T: std::fmt::Display>(parameters: &[T], results: &[T]) -
     }
 }
 
-fn refuse_what_is_no_module(bytes: &[u8], limits: &ProgramLimits) -> Result<(), Failure> {
+fn form_of(bytes: &[u8], limits: &ProgramLimits) -> Result<Form, Failure> {
     within("bytes", bytes.len() as u64, limits.wasm_bytes as u64)?;
     if Parser::is_core_wasm(bytes) {
-        return Ok(());
+        return Ok(Form::Module);
     }
-    Err(bad_program(if Parser::is_component(bytes) {
-        "expected a core WebAssembly module, found a component".to_owned()
-    } else if bytes.starts_with(b"\x7fELF") {
-        "expected a WebAssembly module, found an ELF file: native code, compiled modules included, is never run"
+    if Parser::is_component(bytes) {
+        return Ok(Form::Component);
+    }
+    Err(bad_program(if bytes.starts_with(b"\x7fELF") {
+        "expected a WebAssembly program, found an ELF file: native code, compiled modules included, is never run"
             .to_owned()
     } else if bytes.trim_ascii_start().starts_with(b"(") || bytes.trim_ascii_start().starts_with(b";;") {
-        "expected a WebAssembly module, found what looks like its text form; load that as text".to_owned()
+        "expected a WebAssembly program, found what looks like its text form; load that as text".to_owned()
     } else {
         let start = bytes[..bytes.len().min(8)].escape_ascii();
         format!(
-            "expected a WebAssembly module (`\\0asm`, version 1), found {} bytes that begin with \"{start}\"",
+            "expected a WebAssembly program (`\\0asm`, a module of version 1 or a component), \
+             found {} bytes that begin with \"{start}\"",
             bytes.len()
         )
     }))

@@ -70,6 +70,18 @@ impl fmt::Debug for Digest {
     }
 }
 
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl FromStr for Digest {
     type Err = String;
 
@@ -92,13 +104,19 @@ pub enum ProgramRef {
     Digest(Digest),
     /// The one that the catalog has under this name when the run starts.
     Name(String),
+    /// The interpreter of this language. Written `language:` and the language.
+    Language(String),
 }
+
+/// What a reference to a language begins with, as text.
+const LANGUAGE_PREFIX: &str = "language:";
 
 impl fmt::Display for ProgramRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ProgramRef::Digest(digest) => digest.fmt(f),
             ProgramRef::Name(name) => name.fmt(f),
+            ProgramRef::Language(language) => write!(f, "{LANGUAGE_PREFIX}{language}"),
         }
     }
 }
@@ -110,8 +128,11 @@ impl From<Digest> for ProgramRef {
 }
 
 impl From<&str> for ProgramRef {
-    /// A text that reads `sha256:…` is a digest; any other is a name.
+    /// A text that reads `sha256:…` is a digest, one that begins with `language:` a language; any other is a name.
     fn from(text: &str) -> Self {
+        if let Some(language) = text.strip_prefix(LANGUAGE_PREFIX) {
+            return ProgramRef::Language(language.to_owned());
+        }
         text.parse().map_or_else(|_| ProgramRef::Name(text.to_owned()), ProgramRef::Digest)
     }
 }
@@ -135,6 +156,9 @@ impl<'de> Deserialize<'de> for ProgramRef {
 pub struct Job {
     /// The program.
     pub program: ProgramRef,
+    /// What the program, an interpreter, is to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// A name for people: in logs, in lists, in tracebacks of source strings. Empty by default.
     #[serde(default)]
     pub name: String,
@@ -155,11 +179,24 @@ impl Job {
     pub fn new(program: impl Into<ProgramRef>) -> Self {
         Job {
             program: program.into(),
+            source: None,
             name: String::new(),
             kwargs: Kwargs::new(),
             limits: LimitOverrides::default(),
             grants: Grants::none(),
         }
+    }
+
+    /// A job of this source text, in a language for which the runner has an interpreter; the kwargs are its variables.
+    ///
+    /// ```
+    /// use ampule::Job;
+    /// let job = Job::source("python", "_return(testvar + 5)").kwarg("testvar", 3)?;
+    /// # Ok::<(), ampule::Error>(())
+    /// ```
+    #[must_use]
+    pub fn source(language: impl Into<String>, text: impl Into<String>) -> Self {
+        Job { source: Some(text.into()), ..Job::new(ProgramRef::Language(language.into())) }
     }
 
     /// Names the job, for people.
@@ -240,8 +277,10 @@ mod tests {
             .expect("a number")
             .timeout(Duration::from_secs(5))
             .grants(Grants::none().directory("data", "/data").deterministic(7));
-        let json = serde_json::to_string(&job).expect("plain data");
-        assert_eq!(serde_json::from_str::<Job>(&json).expect("what was written"), job);
+        for job in [job, Job::source("python", "1 + 1")] {
+            let json = serde_json::to_string(&job).expect("plain data");
+            assert_eq!(serde_json::from_str::<Job>(&json).expect("what was written"), job);
+        }
     }
 
     #[test]
@@ -250,5 +289,6 @@ mod tests {
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!(ProgramRef::from(digest.to_string().as_str()), ProgramRef::Digest(digest));
         assert_eq!(ProgramRef::from("sha256:zz"), ProgramRef::Name("sha256:zz".into()));
+        assert_eq!(ProgramRef::from("language:python").to_string(), "language:python");
     }
 }

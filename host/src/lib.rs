@@ -19,8 +19,9 @@
 //! | `memory`, `events`, `handle`, `deterministic`, `given` | what a run holds while it runs |
 //! | `abi`, `wasi` | what a guest may call |
 //! | `inspect`, `check` | what a program is; whether it may be compiled |
-//! | `sandbox`, `schema` | one run, sealed; a program's own rules for its kwargs |
-//! | `compile`, `cache`, `program`, `catalog`, `loader` | from bytes to a program that is ready to run |
+//! | `linked`, `sandbox`, `schema` | code and its entry; one run, sealed; a program's own rules for its kwargs |
+//! | `compile`, `cache`, `program` | from bytes to a program that is ready to run |
+//! | `interpreter`, `catalog`, `loader` | programs that run source text; which programs are known; how one is loaded |
 //! | `call`, `live`, `end` | whom to tell, who is alive, how it is told |
 //! | `admission` | who may start |
 //! | `runner` | all of it together |
@@ -44,9 +45,11 @@ mod given;
 mod grants;
 mod handle;
 mod inspect;
+mod interpreter;
 mod job;
 mod kwargs;
 mod limits;
+mod linked;
 mod live;
 mod loader;
 mod memory;
@@ -68,7 +71,8 @@ pub use crate::events::{Event, Events};
 pub use crate::failure::{Backtrace, Failure, Frame, Kind, LogLevel, LogLine, TrapCode};
 pub use crate::grants::{Access, Allowance, Clock, DETERMINISTIC_START_UNIX_SECONDS, Directory, Grants, Random};
 pub use crate::handle::{Control, JobHandle, Status};
-pub use crate::inspect::{Export, Import, Inspection};
+pub use crate::inspect::{Export, Form, Import, Inspection, World};
+pub use crate::interpreter::{Interpreter, Language, Readiness};
 pub use crate::job::{Digest, Job, JobId, ProgramRef};
 pub use crate::kwargs::{Kwargs, RESERVED};
 pub use crate::limits::{LimitOverrides, Limits, MAX_MEMORY_BYTES, MAX_TABLE_ELEMENTS, MAX_TIMEOUT, ProgramLimits};

@@ -34,6 +34,8 @@ pub struct Limits {
     pub table_elements: u64,
     /// The kwargs object as JSON text. Default 1 MiB.
     pub kwargs_bytes: usize,
+    /// The source text of a job that has one. Default 1 MiB.
+    pub source_bytes: usize,
     /// The sum of all returned values as JSON text. Default 16 MiB.
     pub return_bytes: usize,
     /// How many values may be returned. Default 10,000.
@@ -67,6 +69,7 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             table_elements: 100_000,
             kwargs_bytes: 1 << 20,
+            source_bytes: 1 << 20,
             return_bytes: 16 << 20,
             return_count: 10_000,
             return_nodes: 250_000,
@@ -126,6 +129,9 @@ pub struct LimitOverrides {
     /// See [`Limits::kwargs_bytes`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kwargs_bytes: Option<usize>,
+    /// See [`Limits::source_bytes`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_bytes: Option<usize>,
     /// See [`Limits::return_bytes`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_bytes: Option<usize>,
@@ -159,6 +165,7 @@ impl LimitOverrides {
             memory_bytes: self.memory_bytes.unwrap_or(base.memory_bytes),
             table_elements: self.table_elements.unwrap_or(base.table_elements),
             kwargs_bytes: self.kwargs_bytes.unwrap_or(base.kwargs_bytes),
+            source_bytes: self.source_bytes.unwrap_or(base.source_bytes),
             return_bytes: self.return_bytes.unwrap_or(base.return_bytes),
             return_count: self.return_count.unwrap_or(base.return_count),
             return_nodes: self.return_nodes.unwrap_or(base.return_nodes),

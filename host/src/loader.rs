@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
-use wasmtime::{Engine, Extern, Linker, Module, Store};
+use wasmtime::{Engine, Extern, Linker, Store};
 
-use crate::abi::{self, State};
+use crate::abi::{Linkers, State};
 use crate::cache::Cache;
 use crate::catalog::Catalog;
 use crate::check;
@@ -22,6 +22,7 @@ use crate::failure::{Failure, Kind};
 use crate::inspect::{self, Inspection, Offered};
 use crate::job::Digest;
 use crate::limits::ProgramLimits;
+use crate::linked::Code;
 use crate::program::{Loaded, Program};
 use crate::schema::KwargsSchema;
 
@@ -33,8 +34,8 @@ pub(crate) struct Loader {
     engine: Engine,
     fingerprint: u64,
     metering: bool,
-    linker: Linker<State>,
-    virtual_linker: Arc<Linker<State>>,
+    linkers: Linkers,
+    virtual_linkers: Arc<Linkers>,
     offered: Offered,
     limits: ProgramLimits,
     cache: Option<Cache>,
@@ -55,15 +56,15 @@ pub(crate) struct LoaderConfig {
 impl Loader {
     pub(crate) fn new(engine: &Engine, idle: Store<State>, config: LoaderConfig) -> Result<Self, Error> {
         let fault = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
-        let linker = abi::linker(engine, false).map_err(fault)?;
-        let virtual_linker = Arc::new(abi::linker(engine, true).map_err(fault)?);
+        let linkers = Linkers::new(engine, false).map_err(fault)?;
+        let virtual_linkers = Arc::new(Linkers::new(engine, true).map_err(fault)?);
         Ok(Loader {
             fingerprint: fingerprint(engine, &config.limits),
-            offered: offered(&linker, idle),
+            offered: offered(&linkers.module, idle),
             engine: engine.clone(),
             metering: config.metering,
-            linker,
-            virtual_linker,
+            linkers,
+            virtual_linkers,
             limits: config.limits,
             cache: config.cache,
             compiler: config.compiler,
@@ -94,14 +95,15 @@ impl Loader {
         read.map(|_| wasm).map_err(|error| Error::Io { path: path.to_owned(), error })
     }
 
-    /// Loads a program, or gives the one that is loaded already. `blocking` runs what takes long.
+    /// Loads a program, or gives the one that is loaded already. `blocking` runs what takes long; `wasm` gives the
+    /// bytes, if they are needed: a program in the cache needs none.
     pub(crate) async fn load(
         self: &Arc<Self>,
         catalog: &Catalog,
         blocking: &tokio::runtime::Handle,
-        wasm: Vec<u8>,
+        digest: Digest,
+        wasm: impl FnOnce() -> Result<Vec<u8>, LoadError> + Send + 'static,
     ) -> Result<Program, LoadError> {
-        let digest = Digest::of(&wasm);
         let turn = Turn { loader: self, digest, lock: self.lock_for(digest) };
         let _loading = turn.lock.lock().await;
         if let Some(program) = catalog.loaded(&digest) {
@@ -109,11 +111,16 @@ impl Loader {
         }
         let loader = Arc::clone(self);
         let permit = self.compiling.acquire().await.expect("the semaphore is never closed");
-        let prepared = blocking.spawn_blocking(move || loader.prepare(&wasm)).await;
+        let prepared = blocking.spawn_blocking(move || loader.prepare(digest, wasm)).await;
         drop(permit);
         let program = prepared.map_err(|error| Error::Compiler(format!("loading did not end: {error}")))??;
         catalog.remember(&program);
         Ok(program)
+    }
+
+    /// Whether the program is compiled already and in the cache.
+    pub(crate) fn has_cached(&self, digest: &Digest) -> bool {
+        self.cache.as_ref().is_some_and(|cache| cache.has(digest, self.fingerprint))
     }
 
     fn lock_for(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
@@ -124,38 +131,44 @@ impl Loader {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn prepare(&self, wasm: &[u8]) -> Result<Program, LoadError> {
-        let inspection = Inspection::of(wasm, &self.limits)?;
-        inspection.refuse_unrunnable(&self.offered)?;
+    fn prepare(&self, digest: Digest, wasm: impl FnOnce() -> Result<Vec<u8>, LoadError>) -> Result<Program, LoadError> {
+        let (inspection, code) = match self.cached(&digest) {
+            Some(cached) => cached,
+            None => self.compile(digest, &wasm()?)?,
+        };
         let kwargs_schema = kwargs_schema(&inspection)?;
-        let module = self.module(wasm, &inspection)?;
-        let loaded = Loaded::link(inspection, kwargs_schema, module, &self.linker, Arc::clone(&self.virtual_linker))?;
+        let loaded = Loaded::link(inspection, kwargs_schema, code, &self.linkers, Arc::clone(&self.virtual_linkers))?;
         Ok(Program(Arc::new(loaded)))
     }
 
-    fn module(&self, wasm: &[u8], inspection: &Inspection) -> Result<Module, LoadError> {
-        let digest = &inspection.digest;
-        let cached = self.cache.as_ref().and_then(|cache| cache.load(digest, self.fingerprint));
-        if let Some(module) = cached.and_then(|compiled| self.deserialize(&compiled).ok()) {
-            return Ok(module);
-        }
+    fn cached(&self, digest: &Digest) -> Option<(Inspection, Code)> {
+        let cached = self.cache.as_ref()?.load(digest, self.fingerprint)?;
+        let inspection: Inspection = serde_json::from_slice(cached.about()).ok()?;
+        let code = self.deserialize(&inspection, cached.compiled()).ok()?;
+        Some((inspection, code))
+    }
+
+    fn compile(&self, digest: Digest, wasm: &[u8]) -> Result<(Inspection, Code), LoadError> {
+        let inspection = Inspection::named(digest, wasm, &self.limits)?;
+        inspection.refuse_unrunnable(&self.offered)?;
+        kwargs_schema(&inspection)?;
         check::check(wasm, &self.limits)?;
         let stripped =
             (inspection.debug_bytes > self.limits.debug_bytes).then(|| compile::without_debug_sections(wasm));
         let compiled = self.compiler.compile(&self.engine, self.metering, stripped.as_deref().unwrap_or(wasm))?;
-        let module = self.deserialize(&compiled).map_err(|error| {
+        let code = self.deserialize(&inspection, &compiled).map_err(|error| {
             Failure::new(Kind::BadProgram, format!("the program does not fit into a slot of this runner: {error:#}"))
         })?;
-        if let Some(cache) = &self.cache {
-            cache.store(digest, self.fingerprint, &compiled);
+        if let (Some(cache), Ok(about)) = (&self.cache, serde_json::to_vec(&inspection)) {
+            cache.store(&digest, self.fingerprint, &about, &compiled);
         }
-        Ok(module)
+        Ok((inspection, code))
     }
 
-    fn deserialize(&self, compiled: &[u8]) -> wasmtime::Result<Module> {
+    fn deserialize(&self, inspection: &Inspection, compiled: &[u8]) -> wasmtime::Result<Code> {
         // SAFETY: these bytes are native code and are trusted as such. They come from our own compiler just now, or
         // from a directory that only we can enter, under a code made with our own key for this program and engine.
-        unsafe { Module::deserialize(&self.engine, compiled) }
+        unsafe { Code::deserialize(&self.engine, inspection.form, compiled) }
     }
 }
 
@@ -168,6 +181,7 @@ fn kwargs_schema(inspection: &Inspection) -> Result<Option<KwargsSchema>, Failur
 fn fingerprint(engine: &Engine, limits: &ProgramLimits) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
     limits.hash(&mut hasher);
     hasher.finish()
 }

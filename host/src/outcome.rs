@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use crate::capture::Output;
 use crate::failure::{Backtrace, Failure, Frame, Kind, TrapCode};
@@ -79,6 +80,12 @@ pub(crate) enum GuestStop {
     #[error("{0}")]
     LogOverflow(String),
 }
+
+/// Says of an error that the program was called by then: whatever is wrong is the guest's doing. A component can fail
+/// before and after its own code, in what it makes of the arguments and of the result.
+#[derive(Debug, thiserror::Error)]
+#[error("while the program was called")]
+pub(crate) struct Called;
 
 /// How the run came to its end.
 pub(crate) enum Ending {
@@ -166,9 +173,10 @@ fn known_fuel(ending: &Ending, used: u64, budget: Option<u64>) -> Option<Fuel> {
         // Fuel is looked at in loops and calls only: the last stretch may have gone past the budget unseen.
         Ok(()) if budget == Some(used) => Some(Fuel::AtLeast(used)),
         Ok(()) => Some(Fuel::Exact(used)),
-        Err(error) => match (error.downcast_ref::<GuestStop>(), error.downcast_ref::<Trap>()) {
-            (Some(_), _) | (_, Some(Trap::OutOfFuel)) => Some(Fuel::Exact(used)),
-            (_, Some(Trap::Interrupt)) => None,
+        Err(error) if error.is::<GuestStop>() || error.is::<I32Exit>() => Some(Fuel::Exact(used)),
+        Err(error) => match error.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => Some(Fuel::Exact(used)),
+            Some(Trap::Interrupt) => None,
             _ => Some(Fuel::AtLeast(used)),
         },
     }
@@ -205,20 +213,27 @@ fn death(
     memory_refusal: Option<String>,
 ) -> Option<Failure> {
     // The guest was on the stack, so it was the guest's call that failed and not the host's set-up.
-    let in_guest = error.downcast_ref::<WasmBacktrace>().is_some();
+    let in_guest = error.is::<WasmBacktrace>() || error.is::<Called>();
     let own = reported.map(own_report);
     let refused = memory_refusal.map(|refusal| Failure::new(Kind::OutOfMemory, refusal));
     let trapped = |own: Option<Failure>, refused: Option<Failure>, code, message: String| {
         let failure = own.or(refused).unwrap_or_else(|| Failure::new(Kind::Trap, message));
         Some(Failure { trap: Some(code), ..failure })
     };
+    let left = |code: u32, own: Option<Failure>, refused: Option<Failure>| match code {
+        0 => own,
+        _ => {
+            let exit = || Failure::new(Kind::Exit, format!("left with status {code}"));
+            Some(Failure { code: Some(code), ..own.or(refused).unwrap_or_else(exit) })
+        }
+    };
+    // What `wasi:cli/exit` says.
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        return left(*status as u32, own, refused);
+    }
     if let Some(stop) = error.downcast_ref::<GuestStop>() {
         return match stop {
-            GuestStop::Exit(0) => own,
-            GuestStop::Exit(code) => {
-                let exit = || Failure::new(Kind::Exit, format!("left with status {code}"));
-                Some(Failure { code: Some(*code), ..own.or(refused).unwrap_or_else(exit) })
-            }
+            GuestStop::Exit(code) => left(*code, own, refused),
             GuestStop::BadReturn(message) => Some(Failure::new(Kind::BadReturn, message)),
             GuestStop::LogOverflow(message) => Some(Failure::new(Kind::LogOverflow, message)),
             GuestStop::BadCall(message) => trapped(None, None, TrapCode::HostCall, message.clone()),

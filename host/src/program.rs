@@ -5,14 +5,13 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use wasmtime::{InstancePre, Linker, Module};
-
-use crate::abi::State;
+use crate::abi::Linkers;
 use crate::error::Error;
 use crate::failure::{Failure, Kind};
-use crate::inspect::{Entry, Inspection};
+use crate::inspect::{Inspection, World, bad_program};
 use crate::job::{Digest, ProgramRef};
 use crate::kwargs::Kwargs;
+use crate::linked::{Code, Linked};
 use crate::sandbox::Sealable;
 use crate::schema::KwargsSchema;
 
@@ -22,14 +21,13 @@ pub struct Program(pub(crate) Arc<Loaded>);
 
 pub(crate) struct Loaded {
     pub(crate) inspection: Inspection,
-    entry: Entry,
     imports_wasi: bool,
     kwargs_schema: Option<KwargsSchema>,
-    module: Module,
-    linked: InstancePre<State>,
+    code: Code,
+    linked: Linked,
     /// Linked for a virtual clock the first time such a run is asked for.
-    linked_virtual: OnceLock<InstancePre<State>>,
-    virtual_linker: Arc<Linker<State>>,
+    linked_virtual: OnceLock<Linked>,
+    virtual_linkers: Arc<Linkers>,
 }
 
 impl Program {
@@ -68,43 +66,50 @@ impl Loaded {
     pub(crate) fn link(
         inspection: Inspection,
         kwargs_schema: Option<KwargsSchema>,
-        module: Module,
-        linker: &Linker<State>,
-        virtual_linker: Arc<Linker<State>>,
+        code: Code,
+        linkers: &Linkers,
+        virtual_linkers: Arc<Linkers>,
     ) -> Result<Self, Failure> {
-        let linked = linker
-            .instantiate_pre(&module)
-            .map_err(|error| Failure::new(Kind::BadProgram, format!("the program cannot be linked: {error:#}")))?;
         Ok(Loaded {
-            entry: Entry::of(&module, &inspection),
+            linked: code.link(linkers, &inspection)?,
             imports_wasi: inspection.imports_wasi(),
             inspection,
             kwargs_schema,
-            module,
-            linked,
+            code,
             linked_virtual: OnceLock::new(),
-            virtual_linker,
+            virtual_linkers,
         })
     }
 
     /// What the sandbox needs of it.
     pub(crate) fn sealable(&self, virtual_clock: bool) -> Result<Sealable<'_>, Error> {
-        let pre = if virtual_clock { self.linked_virtual()? } else { &self.linked };
-        let imports_wasi = self.imports_wasi;
-        Ok(Sealable { digest: self.inspection.digest, pre, entry: &self.entry, imports_wasi })
+        let linked = if virtual_clock { self.linked_virtual()? } else { &self.linked };
+        Ok(Sealable { digest: self.inspection.digest, linked, imports_wasi: self.imports_wasi })
     }
 
-    fn linked_virtual(&self) -> Result<&InstancePre<State>, Error> {
+    fn linked_virtual(&self) -> Result<&Linked, Error> {
         if let Some(linked) = self.linked_virtual.get() {
             return Ok(linked);
         }
-        let linked = self.virtual_linker.instantiate_pre(&self.module);
-        let linked = linked.map_err(|error| Error::Engine(format!("{error:#}")))?;
+        let linked = self.code.link(&self.virtual_linkers, &self.inspection);
+        let linked = linked.map_err(|failure| Error::Engine(failure.message))?;
         Ok(self.linked_virtual.get_or_init(|| linked))
     }
 
-    /// Why these kwargs do not fit the program, if they do not.
-    pub(crate) fn kwargs_refusal(&self, kwargs: &Kwargs) -> Option<String> {
-        self.kwargs_schema.as_ref()?.refusal(kwargs)
+    /// Why the program does not take this job, if it does not.
+    pub(crate) fn refusal(&self, has_source: bool, kwargs: &Kwargs) -> Option<Failure> {
+        self.entry_refusal(has_source).or_else(|| {
+            let why = self.kwargs_schema.as_ref()?.refusal(kwargs)?;
+            Some(Failure::new(Kind::BadKwargs, why))
+        })
+    }
+
+    fn entry_refusal(&self, has_source: bool) -> Option<Failure> {
+        let worlds = self.inspection.worlds();
+        if has_source && !worlds.contains(&World::Interpreter) {
+            return Some(bad_program("expected an interpreter to run the source, found a program that reads none"));
+        }
+        (!has_source && worlds == [World::Interpreter])
+            .then(|| bad_program("expected a source, since the program is an interpreter; the job has none"))
     }
 }

@@ -17,6 +17,7 @@ pub use self::core::Shutdown;
 use self::core::{Core, Guests};
 use self::run::{Accepted, Run};
 use crate::call::{Call, Callbacks, Closure};
+use crate::catalog::Meant;
 use crate::end::{End, Parts};
 use crate::error::{Error, LoadError};
 use crate::events::EventQueue;
@@ -24,6 +25,7 @@ use crate::failure::{Failure, Kind};
 use crate::given::Given;
 use crate::handle::{Control, JobHandle, Status};
 use crate::inspect::Inspection;
+use crate::interpreter::{Interpreter, Language, Readiness, Seat};
 use crate::job::{Digest, Job, JobId};
 use crate::limits::MAX_TIMEOUT;
 use crate::program::Program;
@@ -92,8 +94,9 @@ impl Runner {
     /// # Errors
     /// [`LoadError::Refused`] with a `bad_program` failure, or [`LoadError::Host`].
     pub async fn load(&self, wasm: impl Into<Vec<u8>>) -> Result<Program, LoadError> {
-        let core = &self.0.core;
-        core.loader.load(&core.catalog, &self.0.handle, wasm.into()).await
+        let (core, wasm) = (&self.0.core, wasm.into());
+        let digest = Digest::of(&wasm);
+        core.loader.load(&core.catalog, &self.0.handle, digest, || Ok(wasm)).await
     }
 
     /// Loads a program from a file of bytes.
@@ -134,17 +137,53 @@ impl Runner {
         self.0.core.catalog.names()
     }
 
+    /// Gives a language an interpreter, in place of the one that it had. It is prepared when a job first needs it, or
+    /// by [`Runner::prepare`].
+    pub fn add_interpreter(&self, interpreter: Interpreter) {
+        self.0.core.catalog.interpreters.add(interpreter);
+    }
+
+    /// Takes a language's interpreter away, and says whether it had one. What runs goes on.
+    pub fn remove_interpreter(&self, language: &str) -> bool {
+        self.0.core.catalog.interpreters.remove(language)
+    }
+
+    /// The languages of which source strings can be run, in order.
+    #[must_use]
+    pub fn languages(&self) -> Vec<Language> {
+        let language = |seat: Arc<Seat>| {
+            let digest = seat.interpreter.digest();
+            let readiness = match seat.program() {
+                Some(_) => Readiness::Loaded,
+                None if self.0.core.loader.has_cached(&digest) => Readiness::Cached,
+                None => Readiness::Uncompiled,
+            };
+            Language { name: seat.interpreter.language().to_owned(), digest, readiness }
+        };
+        self.0.core.catalog.interpreters.all().into_iter().map(language).collect()
+    }
+
+    /// Makes a language's interpreter ready, so that the first job does not wait for it: a large one takes a processor
+    /// some twenty seconds, once for a cache. Goes on to the end even if the future is dropped.
+    ///
+    /// # Errors
+    /// [`Error::UnknownLanguage`], and as [`Runner::load`].
+    pub async fn prepare(&self, language: &str) -> Result<Program, LoadError> {
+        let seat = self.0.core.catalog.interpreters.of(language)?;
+        self.0.core.prepare(&self.0.handle, seat).await
+    }
+
     /// Runs a job in a sandbox of its own and returns at once.
     ///
     /// # Errors
     /// [`Error::NoRuntime`] outside a tokio runtime, [`Error::Busy`] if too many wait, [`Error::ShuttingDown`],
-    /// [`Error::UnknownProgram`], and [`Error::Limit`] or [`Error::Grant`] for a job that no run could be given.
+    /// [`Error::UnknownProgram`], [`Error::UnknownLanguage`], and [`Error::Limit`] or [`Error::Grant`] for a job that no run could be given.
     /// No callback is called then. All else, refusals of the job included, comes to `at_err`.
     pub fn run_async(&self, call: impl Into<Call<Job>>) -> Result<JobHandle, Error> {
         let Call { work: job, callbacks } = call.into();
         let accepted = self.accept(&job)?;
         let place = self.0.core.sealed.enter()?;
-        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Waiting);
+        let (run, handle) = self.enlist(job, accepted, callbacks, Status::Waiting);
         if let Some(run) = run {
             self.0.handle.spawn(run.serve(place));
         }
@@ -169,7 +208,7 @@ impl Runner {
             return Err(Error::Busy { waiting, max_waiting: MAX_DELAYED });
         }
         let name = job.name.clone();
-        let (run, handle) = self.prepare(job, accepted, callbacks, Status::Delayed);
+        let (run, handle) = self.enlist(job, accepted, callbacks, Status::Delayed);
         if let Some(run) = run {
             let entry = Delayed { name, due: SystemTime::now() + delay, control: handle.control() };
             self.0.core.delayed().insert(handle.id(), entry);
@@ -249,17 +288,22 @@ impl Runner {
     }
 
     /// Makes a run of an accepted job; none if the job itself is refused, whose end is then under way.
-    fn prepare(&self, job: Job, accepted: Accepted, callbacks: Callbacks, status: Status) -> (Option<Run>, JobHandle) {
+    fn enlist(&self, job: Job, accepted: Accepted, callbacks: Callbacks, status: Status) -> (Option<Run>, JobHandle) {
         let core = &self.0.core;
         let Accepted { caller, limits, program } = accepted;
         let (end, handle) = self.begin(caller, callbacks, Some(program.digest()), limits.event_count, status);
-        let kwargs = job.kwargs.to_json().into_bytes();
-        if let Some(failure) = core.refusal(&job, &limits, &program, kwargs.len()) {
+        let kwargs = job.kwargs.to_json();
+        let refusal = core.refusal(&job, &limits, kwargs.len()).or_else(|| match &program {
+            Meant::Loaded(program) => program.0.refusal(job.source.is_some(), &job.kwargs),
+            Meant::Unprepared(_) => None,
+        });
+        if let Some(failure) = refusal {
             end.refuse(failure);
             return (None, handle);
         }
         let (events, called) = (handle.queue(), end.called());
-        let given = Given { id: handle.id(), name: job.name, kwargs, limits, grants: job.grants, events, called };
+        let Job { name, source, grants, .. } = job;
+        let given = Given { id: handle.id(), name, kwargs, source, limits, grants, events, called };
         let run = Run { core: Arc::clone(core), program, given: Box::new(given), control: handle.control(), end };
         (Some(run), handle)
     }

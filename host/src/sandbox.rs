@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::{InstancePre, Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::abi::State;
@@ -16,9 +16,9 @@ use crate::failure::Failure;
 use crate::given::Given;
 use crate::grants::{Allowance, Grants};
 use crate::handle::Control;
-use crate::inspect::Entry;
 use crate::job::{Digest, JobId};
 use crate::limits::Limits;
+use crate::linked::Linked;
 use crate::memory::{Meter, Reservation};
 use crate::outcome::{self, Ending, Outcome, Record};
 use crate::wasi::{self, Streams};
@@ -31,8 +31,7 @@ const HOSTCALL_BYTES: usize = 128 << 20;
 #[derive(Clone, Copy)]
 pub(crate) struct Sealable<'a> {
     pub(crate) digest: Digest,
-    pub(crate) pre: &'a InstancePre<State>,
-    pub(crate) entry: &'a Entry,
+    pub(crate) linked: &'a Linked,
     pub(crate) imports_wasi: bool,
 }
 
@@ -57,7 +56,7 @@ pub(crate) async fn run(
     arm(&mut sandbox.store, &limits, deadline);
     let ending = tokio::select! {
         biased;
-        result = sandbox.enter(program) => Ending::Finished(result),
+        result = program.linked.run(&mut sandbox.store) => Ending::Finished(result),
         () = control.cancelled() => Ending::Cancelled("stopped on request"),
         () = shut_down => Ending::Cancelled("the runner shut down"),
         () = tokio::time::sleep_until(deadline.into()) => Ending::TimedOut,
@@ -71,7 +70,8 @@ pub(crate) fn idle(engine: &wasmtime::Engine, reservation: Reservation) -> Store
     let given = Given {
         id: JobId::fresh(),
         name: String::new(),
-        kwargs: Vec::new(),
+        kwargs: String::new(),
+        source: None,
         limits: Limits::default(),
         grants: Grants::none(),
         events: Arc::new(EventQueue::new(0)),
@@ -100,21 +100,7 @@ impl Sandbox {
             None => None,
         };
         let state = state(given, reservation, wasi, clock);
-        Ok(Sandbox { store: Store::new(program.pre.module().engine(), state), streams })
-    }
-
-    /// Instantiates and calls the program. Start functions run here too, under the same limits.
-    async fn enter(&mut self, program: Sealable<'_>) -> wasmtime::Result<()> {
-        let store = &mut self.store;
-        let instance = program.pre.instantiate_async(&mut *store).await?;
-        for export in program.entry.exports() {
-            let function = instance
-                .get_module_export(&mut *store, export)
-                .and_then(wasmtime::Extern::into_func)
-                .ok_or_else(|| wasmtime::Error::msg("the program's entry is no function, though it was checked"))?;
-            function.typed::<(), ()>(&*store)?.call_async(&mut *store, ()).await?;
-        }
-        Ok(())
+        Ok(Sandbox { store: Store::new(program.linked.engine(), state), streams })
     }
 
     /// Reads what the run left behind; the store goes with it.

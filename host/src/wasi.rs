@@ -56,7 +56,7 @@ pub(crate) fn context(
 ) -> Result<WasiP1Ctx, Failure> {
     let Given { grants, limits, .. } = given;
     let mut builder = WasiCtxBuilder::new();
-    let stdin = Bytes::copy_from_slice(grants.stdin.as_ref().unwrap_or(&given.kwargs));
+    let stdin = Bytes::copy_from_slice(grants.stdin.as_deref().unwrap_or(given.kwargs.as_bytes()));
     builder
         .stdin(MemoryInputPipe::new(stdin))
         .stdout(Stream::new(&streams.stdout, "stdout", limits))

@@ -56,7 +56,7 @@ async fn text_is_never_taken_for_bytes_nor_bytes_for_text() {
 }
 
 #[tokio::test]
-async fn what_is_no_core_module_is_refused_by_what_it_is() {
+async fn what_is_no_program_is_refused_by_what_it_is() {
     let runner = runner();
     let component = bytes_of("(component)");
     let compiled = compiled_somewhere().await;
@@ -75,11 +75,14 @@ async fn what_is_no_core_module_is_refused_by_what_it_is() {
     }
 }
 
-/// What a cache file holds after its authentication code: what wasmtime would run without asking.
+/// What a cache file holds after its authentication code and what is known about the program: what wasmtime would run
+/// without asking.
 async fn compiled_somewhere() -> Vec<u8> {
     let (_home, cache) = home();
     load(&cached(&cache), &returning(&["1"])).await;
-    fs::read(cache_file(&cache)).expect("the file").split_off(32)
+    let file = fs::read(cache_file(&cache)).expect("the file");
+    let about_bytes = u64::from_le_bytes(file[32..40].try_into().expect("eight bytes")) as usize;
+    file[40 + about_bytes..].to_vec()
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod callbacks;
 mod calls;
 mod cancel;
 mod closures;
+mod components;
 mod contract;
 mod determinism;
 mod guests;

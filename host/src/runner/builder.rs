@@ -15,6 +15,7 @@ use crate::end::Outbox;
 use crate::engine;
 use crate::error::Error;
 use crate::grants::Allowance;
+use crate::interpreter::Interpreter;
 use crate::limits::{Limits, ProgramLimits};
 use crate::live::{Flag, Live};
 use crate::loader::{Loader, LoaderConfig};
@@ -41,6 +42,7 @@ pub struct RunnerBuilder {
     allowance: Allowance,
     cache_directory: Option<PathBuf>,
     compiler: Compiler,
+    interpreters: Vec<Interpreter>,
 }
 
 impl Default for RunnerBuilder {
@@ -57,6 +59,7 @@ impl Default for RunnerBuilder {
             allowance: Allowance::default(),
             cache_directory: None,
             compiler: Compiler::InProcess,
+            interpreters: Vec::new(),
         }
     }
 }
@@ -132,6 +135,12 @@ impl RunnerBuilder {
         self
     }
 
+    /// Adds an interpreter of source strings; see [`Runner::add_interpreter`].
+    pub fn interpreter(mut self, interpreter: Interpreter) -> Self {
+        self.interpreters.push(interpreter);
+        self
+    }
+
     /// Makes the runner and starts its threads.
     ///
     /// # Errors
@@ -169,6 +178,7 @@ impl RunnerBuilder {
             cut_short: AtomicUsize::new(0),
             delayed: Mutex::new(BTreeMap::new()),
         });
+        self.interpreters.into_iter().for_each(|interpreter| core.catalog.interpreters.add(interpreter));
         let handle = guests.handle().clone();
         Ok(Runner(Arc::new(Owner { core, handle, guests: Mutex::new(Some(Guests(Some(guests)))) })))
     }

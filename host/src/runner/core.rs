@@ -5,14 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::Delayed;
 use crate::admission::Admission;
 use crate::catalog::Catalog;
 use crate::end::Outbox;
+use crate::error::{Error, LoadError};
 use crate::failure::{Failure, Kind};
 use crate::grants::Allowance;
+use crate::inspect::bad_program;
+use crate::interpreter::Seat;
 use crate::job::{Job, JobId};
 use crate::limits::Limits;
 use crate::live::{Flag, Live};
@@ -102,14 +105,21 @@ impl Core {
         self.cut_short.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Why the job is refused before anything of it runs, if it is.
-    pub(super) fn refusal(
-        &self,
-        job: &Job,
-        limits: &Limits,
-        program: &Program,
-        kwargs_bytes: usize,
-    ) -> Option<Failure> {
+    /// The interpreter, prepared. Goes on to the end even if the future is dropped.
+    pub(super) async fn prepare(self: &Arc<Self>, guests: &Handle, seat: Arc<Seat>) -> Result<Program, LoadError> {
+        let (core, threads) = (Arc::clone(self), guests.clone());
+        let prepared = guests.spawn(async move {
+            let interpreter = seat.interpreter.clone();
+            let digest = interpreter.digest();
+            let wasm = move || interpreter.wasm().map_err(LoadError::from);
+            seat.prepared(|| core.loader.load(&core.catalog, &threads, digest, wasm)).await.cloned()
+        });
+        prepared.await.map_err(|_| Error::ShuttingDown)?
+    }
+
+    /// Why the job is refused before anything of it runs, if it is. What only the program can tell is left to
+    /// [`Loaded::refusal`](crate::program::Loaded::refusal).
+    pub(super) fn refusal(&self, job: &Job, limits: &Limits, kwargs_bytes: usize) -> Option<Failure> {
         if let Some(why) = self.allowance.refusal(&job.grants) {
             return Some(Failure::new(Kind::Denied, why));
         }
@@ -118,7 +128,12 @@ impl Core {
             let why = format!("kwargs: expected at most {limit} bytes of JSON, found {kwargs_bytes}");
             return Some(Failure::new(Kind::BadKwargs, why));
         }
-        program.0.kwargs_refusal(&job.kwargs).map(|why| Failure::new(Kind::BadKwargs, why))
+        let source_bytes = job.source.as_ref().map_or(0, String::len);
+        if source_bytes > limits.source_bytes {
+            let limit = limits.source_bytes;
+            return Some(bad_program(format!("source: expected at most {limit} bytes, found {source_bytes}")));
+        }
+        None
     }
 
     pub(super) fn delayed(&self) -> MutexGuard<'_, BTreeMap<JobId, Delayed>> {

@@ -11,11 +11,15 @@ use super::core::Core;
 use crate::admission::{Place, Slot};
 use crate::call::Closure;
 use crate::capture::Output;
+use crate::catalog::Meant;
 use crate::end::{End, panic_text};
+use crate::error::LoadError;
 use crate::failure::{Failure, Kind};
 use crate::given::Given;
 use crate::grants::Clock;
 use crate::handle::{Control, Status};
+use crate::interpreter::Seat;
+use crate::kwargs::Kwargs;
 use crate::limits::Limits;
 use crate::memory::Reservation;
 use crate::outcome::{Outcome, Usage};
@@ -26,13 +30,13 @@ use crate::sandbox;
 pub(super) struct Accepted {
     pub(super) caller: Handle,
     pub(super) limits: Limits,
-    pub(super) program: Program,
+    pub(super) program: Meant,
 }
 
 /// A run that was accepted. Small, since it moves between tasks: what is large is boxed.
 pub(super) struct Run {
     pub(super) core: Arc<Core>,
-    pub(super) program: Program,
+    pub(super) program: Meant,
     pub(super) given: Box<Given>,
     pub(super) control: Control,
     pub(super) end: End,
@@ -41,15 +45,24 @@ pub(super) struct Run {
 impl Run {
     /// Runs as soon as there is room.
     pub(super) async fn serve(self, place: Place) {
+        let program = match &self.program {
+            Meant::Loaded(program) => program.clone(),
+            Meant::Unprepared(seat) => {
+                match Box::pin(prepare(&self.core, &self.control, Arc::clone(seat), &self.given)).await {
+                    Ok(program) => program,
+                    Err(failure) => return self.end.refuse(failure),
+                }
+            }
+        };
         // What is over the job's own limit is refused when the store asks for it.
-        let bytes = self.program.inspection().initial_memory_bytes.min(self.given.limits.memory_bytes);
+        let bytes = program.inspection().initial_memory_bytes.min(self.given.limits.memory_bytes);
         let room = tokio::select! {
             biased;
             stop = stopped(&self.core, &self.control) => Err(stop),
             room = room(&self.core, bytes, place) => room,
         };
         match room {
-            Ok((slot, reservation)) => Box::pin(self.run(slot, reservation)).await,
+            Ok((slot, reservation)) => Box::pin(self.run(program, slot, reservation)).await,
             Err(failure) => self.end.refuse(failure),
         }
     }
@@ -74,8 +87,8 @@ impl Run {
         self.serve(place).await;
     }
 
-    async fn run(self, slot: Slot, reservation: Reservation) {
-        let Run { core, program, given, control, end } = self;
+    async fn run(self, program: Program, slot: Slot, reservation: Reservation) {
+        let Run { core, program: _, given, control, end } = self;
         let sealable = match program.0.sealable(given.grants.clock != Clock::Host) {
             Ok(sealable) => sealable,
             Err(error) => return end.refuse(Failure::new(Kind::Host, error.to_string())),
@@ -88,6 +101,25 @@ impl Run {
         // Whoever is called back finds the slot free.
         drop((ticks, slot));
         end.finish(outcome);
+    }
+}
+
+/// The job's interpreter, which nobody needed before.
+async fn prepare(core: &Arc<Core>, control: &Control, seat: Arc<Seat>, given: &Given) -> Result<Program, Failure> {
+    let guests = Handle::current();
+    let prepared = tokio::select! {
+        biased;
+        stop = stopped(core, control) => return Err(stop),
+        prepared = core.prepare(&guests, seat) => prepared,
+    };
+    let program = prepared.map_err(|error| match error {
+        LoadError::Refused(failure) => *failure,
+        LoadError::Host(error) => Failure::new(Kind::Host, error.to_string()),
+    })?;
+    // An interpreter has no rules for kwargs: they are variables of the source.
+    match program.0.refusal(given.source.is_some(), &Kwargs::new()) {
+        Some(failure) => Err(failure),
+        None => Ok(program),
     }
 }
 

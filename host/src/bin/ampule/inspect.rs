@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use ampule::{Failure, Import, Inspection, Runner, Value};
+use ampule::{Failure, Form, Import, Inspection, Runner, Value, World};
 
 use crate::args::InspectArgs;
 use crate::config::Config;
@@ -14,19 +14,33 @@ use crate::program::{Content, Source};
 use crate::{report, wire};
 
 /// What calls of WASI are for, and the argument that grants it, if it has to be granted.
-const NEEDS: [Need; 6] = [
-    Need { name: "directories", argument: " (--dir)", calls: &["path_open", "path_filestat_get", "fd_readdir"] },
-    Need { name: "env", argument: " (--env)", calls: &["environ_get"] },
-    Need { name: "args", argument: " (-- ARGS)", calls: &["args_get"] },
-    Need { name: "clock", argument: "", calls: &["clock_time_get"] },
-    Need { name: "random", argument: "", calls: &["random_get"] },
-    Need { name: "sleep", argument: "", calls: &["poll_oneoff"] },
+const NEEDS: [Need; 7] = [
+    Need {
+        name: "directories",
+        argument: " (--dir)",
+        imports: &["path_open", "path_filestat_get", "fd_readdir", "wasi:filesystem/preopens"],
+    },
+    Need { name: "env", argument: " (--env)", imports: &["environ_get", "wasi:cli/environment"] },
+    Need { name: "args", argument: " (-- ARGS)", imports: &["args_get", "wasi:cli/environment"] },
+    Need {
+        name: "clock",
+        argument: "",
+        imports: &["clock_time_get", "wasi:clocks/wall-clock", "wasi:clocks/monotonic-clock"],
+    },
+    Need { name: "random", argument: "", imports: &["random_get", "wasi:random/random"] },
+    Need { name: "sleep", argument: "", imports: &["poll_oneoff", "wasi:io/poll"] },
+    Need {
+        name: "sockets",
+        argument: " (always denied)",
+        imports: &["wasi:sockets/tcp-create-socket", "wasi:sockets/udp-create-socket"],
+    },
 ];
 
 struct Need {
     name: &'static str,
     argument: &'static str,
-    calls: &'static [&'static str],
+    /// Functions of preview 1, interfaces of WASI 0.2.
+    imports: &'static [&'static str],
 }
 
 /// Reports one program.
@@ -62,8 +76,12 @@ fn wasm(source: &Source) -> Result<Vec<u8>, Failure> {
 
 /// What the program may use of WASI. Importing is not using, but what is not imported cannot be used.
 fn needs(inspection: &Inspection) -> Vec<&'static Need> {
-    let imported: BTreeSet<&str> = inspection.imports.iter().map(|import| import.name.as_str()).collect();
-    NEEDS.iter().filter(|need| need.calls.iter().any(|call| imported.contains(call))).collect()
+    let name = |import: &'_ Import| match inspection.form {
+        Form::Module => import.name.clone(),
+        Form::Component => import.module.split('@').next().unwrap_or_default().to_owned(),
+    };
+    let imported: BTreeSet<String> = inspection.imports.iter().map(name).collect();
+    NEEDS.iter().filter(|need| need.imports.iter().any(|import| imported.contains(*import))).collect()
 }
 
 fn text(name: &str, inspection: &Inspection, needs: &[&Need], accepted: bool) -> String {
@@ -75,11 +93,17 @@ fn text(name: &str, inspection: &Inspection, needs: &[&Need], accepted: bool) ->
     };
     row("program", &printable_line(name));
     row("digest", &inspection.digest.to_string());
-    row("kind", "core module");
+    row("kind", inspection.form.as_str());
     row("size", &bytes(inspection.size_bytes as u64));
     row("memory", &format!("{} at the start", bytes(inspection.initial_memory_bytes)));
     row("debug", &bytes(inspection.debug_bytes as u64));
-    row("entry", &or_none(inspection.entry_names().join(", then ")));
+    match inspection.form {
+        Form::Module => row("entry", &or_none(inspection.entry_names().join(", then "))),
+        Form::Component => {
+            let worlds = inspection.worlds().into_iter().map(World::as_str).collect::<Vec<_>>();
+            row("worlds", &or_none(worlds.join(", ")));
+        }
+    }
     row(
         "may use",
         &or_none(needs.iter().map(|need| [need.name, need.argument].concat()).collect::<Vec<_>>().join(", ")),
@@ -88,7 +112,7 @@ fn text(name: &str, inspection: &Inspection, needs: &[&Need], accepted: bool) ->
     document(&mut text, "about", inspection.about.as_ref());
     document(&mut text, "kwargs schema", inspection.kwargs_schema.as_ref());
     document(&mut text, "result schema", inspection.result_schema.as_ref());
-    imports(&mut text, &inspection.imports);
+    imports(&mut text, inspection);
     text.push_str("exports\n");
     for export in &inspection.exports {
         let _ = writeln!(text, "  {}  {}", printable_line(&export.name), export.signature);
@@ -96,17 +120,19 @@ fn text(name: &str, inspection: &Inspection, needs: &[&Need], accepted: bool) ->
     text
 }
 
-fn imports(text: &mut String, imports: &[Import]) {
+fn imports(text: &mut String, inspection: &Inspection) {
     let mut modules: BTreeMap<&str, Vec<&Import>> = BTreeMap::new();
-    for import in imports {
+    for import in &inspection.imports {
         modules.entry(&import.module).or_default().push(import);
     }
     text.push_str(if modules.is_empty() { "imports nothing\n" } else { "imports\n" });
     for (module, mut imports) in modules {
         imports.sort();
         let _ = writeln!(text, "  {}", printable_line(module));
-        for import in imports {
-            let _ = writeln!(text, "    {}  {}", printable_line(&import.name), import.signature);
+        if inspection.form == Form::Module {
+            for import in imports {
+                let _ = writeln!(text, "    {}  {}", printable_line(&import.name), import.signature);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One document for each call, whatever happens; its keys are promised to whoever parses them.
 
-use ampule::{Backtrace, Failure, Fuel, Inspection, Outcome, Output, Usage, Value};
+use ampule::{Backtrace, Failure, Fuel, Inspection, Outcome, Output, Usage, Value, World};
 use serde_json::{Map, json};
 
 use crate::exit::Fault;
@@ -59,7 +59,8 @@ pub(crate) fn inspection(inspection: Option<&Inspection>, needs: &[&str], refusa
     json!({
         "program": inspection.map(|read| read.digest.to_string()),
         "size_bytes": inspection.map(|read| read.size_bytes),
-        "kind": inspection.map(|_| "core module"),
+        "kind": inspection.map(|read| read.form.as_str()),
+        "worlds": inspection.map(|read| read.worlds().into_iter().map(World::as_str).collect::<Vec<_>>()),
         "entry": inspection.map(Inspection::entry_names),
         "imports": inspection.map(imports),
         "exports": inspection.map(exports),
