@@ -229,8 +229,8 @@ impl Import {
             let (interface, version) = module.split_once('@').unwrap_or((module, ""));
             let fits =
                 if interface.starts_with("wasi:") { version.starts_with("0.2.") } else { version.starts_with("0.1.") };
-            let is_type = signature == "type";
-            if !is_type && !(fits && OFFERED_INTERFACES.contains(&interface)) {
+            let offered = signature == "type" || (fits && OFFERED_INTERFACES.contains(&interface));
+            if !offered {
                 let _ = write!(missing, "\n  `{}` ({signature})", shown(module));
             }
             return;

@@ -3,10 +3,14 @@
 //! An interpreter is large, so it is prepared when somebody first needs it, and its bytes are fetched only if the cache
 //! does not have it compiled.
 
+#[cfg(feature = "interpreters")]
+mod carried;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, LoadError};
@@ -18,6 +22,8 @@ use crate::program::Program;
 pub struct Interpreter {
     language: String,
     digest: Digest,
+    size_bytes: Option<usize>,
+    about: Option<Value>,
     wasm: Arc<Fetch>,
 }
 
@@ -28,7 +34,18 @@ impl Interpreter {
     /// source through `ampule.source_read`. Whether it is one is seen when it is prepared.
     pub fn new(language: impl Into<String>, wasm: impl Into<Arc<[u8]>>) -> Self {
         let wasm = wasm.into();
-        Interpreter::fetched(language, Digest::of(&wasm), move || Ok(wasm.to_vec()))
+        let size_bytes = Some(wasm.len());
+        Interpreter { size_bytes, ..Interpreter::fetched(language, Digest::of(&wasm), move || Ok(wasm.to_vec())) }
+    }
+
+    /// The interpreters that this build carries, ready to be given to a runner: Python and JavaScript with the feature
+    /// `interpreters`, none without it.
+    #[must_use]
+    pub fn carried() -> Vec<Self> {
+        #[cfg(feature = "interpreters")]
+        return carried::all();
+        #[cfg(not(feature = "interpreters"))]
+        return Vec::new();
     }
 
     /// An interpreter whose bytes are fetched when they are needed; they must be those of `digest`.
@@ -37,7 +54,7 @@ impl Interpreter {
         digest: Digest,
         wasm: impl Fn() -> Result<Vec<u8>, Error> + Send + Sync + 'static,
     ) -> Self {
-        Interpreter { language: language.into(), digest, wasm: Arc::new(wasm) }
+        Interpreter { language: language.into(), digest, size_bytes: None, about: None, wasm: Arc::new(wasm) }
     }
 
     /// The name of its language, such as `python`.
@@ -50,6 +67,18 @@ impl Interpreter {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// How many bytes it has, where that is known without fetching them.
+    #[must_use]
+    pub fn size_bytes(&self) -> Option<usize> {
+        self.size_bytes
+    }
+
+    /// What it says of itself in its section `ampule:about`, where that is known without fetching it.
+    #[must_use]
+    pub fn about(&self) -> Option<&Value> {
+        self.about.as_ref()
     }
 
     /// Its bytes.

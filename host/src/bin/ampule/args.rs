@@ -27,9 +27,15 @@ pub(crate) enum Command {
     /// Run a program and print its value as JSON
     #[command(after_help = exit::TABLE)]
     Run(Box<RunArgs>),
+    /// Run a source string and print its value as JSON
+    #[command(after_help = exit::TABLE)]
+    Eval(Box<EvalArgs>),
     /// Say what a program is, what it may use, and whether it would be accepted
     #[command(after_help = exit::TABLE)]
     Inspect(InspectArgs),
+    /// List the interpreters of source strings, add one, or switch one off
+    #[command(args_conflicts_with_subcommands = true, after_help = exit::TABLE)]
+    Interpreters(InterpretersArgs),
     /// What the runner starts to compile a program under limits of its own
     #[command(hide = true)]
     CompileChild {
@@ -62,6 +68,88 @@ pub(crate) struct ProgramArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) program: ProgramArgs,
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// The source text, or `-` for stdin
+    #[arg(value_name = "SOURCE", required_unless_present = "file", conflicts_with = "file")]
+    pub(crate) source: Option<String>,
+    /// Read the source from this file, after which the job is named
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The source's language [default: by the file's ending (.py, .js, .mjs), else python]
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) language: Option<String>,
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InterpretersArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<InterpretersAction>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InterpretersAction {
+    /// Add an interpreter, in place of the one that its language had
+    Add {
+        /// The language, as `ampule eval -l` names it
+        #[arg(value_name = "NAME", value_parser = values::language)]
+        language: String,
+        /// A component of world `ampule:job/interpreter`, or a core module that reads `ampule.source_read`
+        file: PathBuf,
+    },
+    /// Take away an interpreter that was added; a carried one of the same language serves again
+    Remove {
+        /// The language
+        #[arg(value_name = "NAME", value_parser = values::language)]
+        language: String,
+    },
+    /// Switch a language off
+    Disable {
+        /// The language
+        #[arg(value_name = "NAME", value_parser = values::language)]
+        language: String,
+    },
+    /// Switch a language on again
+    Enable {
+        /// The language
+        #[arg(value_name = "NAME", value_parser = values::language)]
+        language: String,
+    },
+    /// Compile interpreters now, so that no job waits for it
+    Prepare {
+        /// The languages [default: all]
+        #[arg(value_name = "NAME", value_parser = values::language)]
+        languages: Vec<String>,
+    },
+}
+
+/// Where compiled programs are kept.
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    /// Keep compiled programs in this directory
+    ///
+    /// Without it: $AMPULE_CACHE, or $XDG_CACHE_HOME/ampule.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Compile anew and keep nothing
+    #[arg(long, conflicts_with = "cache")]
+    pub(crate) no_cache: bool,
+}
+
+/// What a job is given, and its limits.
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
     /// Give one named argument; may be repeated
     ///
     /// The value is JSON if it reads as JSON, and a string otherwise. Where the program's schema wants a string, it is
@@ -98,14 +186,8 @@ pub(crate) struct RunArgs {
     /// Print one JSON document that tells everything, whatever happens
     #[arg(long)]
     pub(crate) json: bool,
-    /// Keep compiled programs in this directory
-    ///
-    /// Without it: $AMPULE_CACHE, or $XDG_CACHE_HOME/ampule.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) cache: Option<PathBuf>,
-    /// Compile anew and keep nothing
-    #[arg(long, conflicts_with = "cache")]
-    pub(crate) no_cache: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
     /// What the program gets as its own arguments
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<String>,
@@ -135,6 +217,7 @@ mod tests {
     fn what_comes_after_two_dashes_is_the_programs() {
         let cli = Cli::try_parse_from(["ampule", "run", "x", "--seed", "7", "--", "--json", "-k"]).expect("valid");
         let Command::Run(args) = cli.command else { panic!("another command") };
-        assert_eq!((args.args, args.json, args.seed), (vec!["--json".to_owned(), "-k".to_owned()], false, Some(7)));
+        let job = args.job;
+        assert_eq!((job.args, job.json, job.seed), (vec!["--json".to_owned(), "-k".to_owned()], false, Some(7)));
     }
 }

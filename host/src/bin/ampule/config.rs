@@ -3,15 +3,16 @@
 //! Whether colours are wanted (NO_COLOR and its kin) is anstream's to read.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::args::RunArgs;
+use crate::args::CacheArgs;
 
 /// Directories that arguments may override.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
     catalogs: Vec<PathBuf>,
     cache: Option<PathBuf>,
+    interpreters: Option<PathBuf>,
 }
 
 impl Config {
@@ -32,7 +33,10 @@ impl Config {
             None => home("XDG_DATA_HOME", ".local/share").map(|data| data.join("catalog")).into_iter().collect(),
         };
         let cache = set("AMPULE_CACHE").map(PathBuf::from).or_else(|| home("XDG_CACHE_HOME", ".cache"));
-        Config { catalogs, cache }
+        let interpreters = set("AMPULE_INTERPRETERS")
+            .map(PathBuf::from)
+            .or_else(|| home("XDG_DATA_HOME", ".local/share").map(|data| data.join("interpreters")));
+        Config { catalogs, cache, interpreters }
     }
 
     /// Where names are looked up: what was asked for, or what the environment says.
@@ -41,9 +45,14 @@ impl Config {
     }
 
     /// Where compiled programs are kept, if anywhere.
-    pub(crate) fn cache(&self, args: &RunArgs) -> Option<PathBuf> {
+    pub(crate) fn cache(&self, args: &CacheArgs) -> Option<PathBuf> {
         let kept = args.cache.clone().or_else(|| self.cache.clone());
         kept.filter(|_| !args.no_cache)
+    }
+
+    /// Where interpreters are that an operator added or switched off, if anywhere.
+    pub(crate) fn interpreters(&self) -> Option<&Path> {
+        self.interpreters.as_deref()
     }
 }
 
@@ -73,5 +82,7 @@ mod tests {
     fn our_own_variables_go_before_all_and_catalogs_are_a_list() {
         let own = read(&[("HOME", "/h"), ("AMPULE_CACHE", "x"), ("AMPULE_CATALOG", "/a::/b")]);
         assert_eq!((own.cache, own.catalogs), (Some("x".into()), vec!["/a".into(), "/b".into()]));
+        let data = read(&[("HOME", "/h"), ("AMPULE_INTERPRETERS", "/i")]);
+        assert_eq!(data.interpreters(), Some(Path::new("/i")));
     }
 }

@@ -85,7 +85,9 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
             // What the library says of limits, kwargs and grants is what was written on the command line.
-            Error::Limit { .. } | Error::Kwargs(_) | Error::Grant(_) => Fault::Usage(error.to_string()),
+            Error::Limit { .. } | Error::Kwargs(_) | Error::Grant(_) | Error::UnknownLanguage { .. } => {
+                Fault::Usage(error.to_string())
+            }
             _ => Fault::Host(error.into()),
         }
     }

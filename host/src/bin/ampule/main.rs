@@ -1,4 +1,4 @@
-//! The command `ampule`: runs and inspects sealed jobs from a shell.
+//! The command `ampule`: runs and inspects sealed jobs and source strings from a shell.
 //!
 //! Parses the arguments, hands them to the file named after the subcommand, and turns what comes back into an exit
 //! code. Data goes to stdout, everything else to stderr.
@@ -7,8 +7,10 @@ mod args;
 mod backtrace;
 mod compile_child;
 mod config;
+mod eval;
 mod exit;
 mod inspect;
+mod interpreters;
 mod live;
 mod printable;
 mod program;
@@ -40,7 +42,9 @@ fn main() -> ExitCode {
     log_to_stderr(cli.verbose);
     let config = Config::from_environment();
     let (json, ended) = match cli.command {
-        Command::Run(args) => (args.json, exit::on_runtime(run::run(args, &config))),
+        Command::Run(args) => (args.job.json, exit::on_runtime(run::run(args, &config))),
+        Command::Eval(args) => (args.job.json, exit::on_runtime(eval::run(args, &config))),
+        Command::Interpreters(args) => (args.json, exit::on_runtime(interpreters::run(args, &config))),
         Command::Inspect(args) => (args.json, exit::on_runtime(inspect::run(args, &config))),
         Command::CompileChild { metering } => return compile_child::run(metering),
     };

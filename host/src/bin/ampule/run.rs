@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ampule::{
-    Compiler, Failure, Grants, Job, JobHandle, Kind, Kwargs, LimitOverrides, LoadError, Outcome, Program, Runner,
+    Compiler, Digest, Failure, Grants, Job, JobHandle, Kind, Kwargs, LimitOverrides, LoadError, Outcome, Program,
+    Runner,
 };
 
-use crate::args::RunArgs;
+use crate::args::{CacheArgs, JobArgs, RunArgs};
 use crate::config::Config;
 use crate::exit::{self, Fault};
 use crate::live::Live;
@@ -25,27 +26,80 @@ const INPUT_BYTES: u64 = 256 << 20;
 /// How long a program may take to load before somebody at a terminal is told why.
 const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
-/// Runs one job and reports it.
+/// Runs one job of a program and reports it.
 pub(crate) async fn run(args: Box<RunArgs>, config: &Config) -> Result<ExitCode, Fault> {
     // Read before signals are caught, so that Ctrl-C ends a wait for stdin.
-    let (kwargs, stdin) = inputs(&args)?;
+    let inputs = Inputs::read(&args.job)?;
     let source = Source::find(&args.program, config)?;
-    let cache = config.cache(&args);
-    let (mut signals, mut live) = (Signals::catch()?, Live::new());
-    let runner = runner(cache.clone())?;
-    let program = loaded(&runner, &source, cache.is_some(), &mut live, &mut signals).await?;
-    let kwargs = typed_kwargs::build(kwargs, &args.kwarg, program.inspection().kwargs_schema.as_ref())?;
-    let job = Job::new(&program).name(&source.name).kwargs(kwargs).limits(limits(&args)).grants(grants(&args, stdin));
-    // The failure is in the outcome too. A job without `at_err` has it logged, and here it is reported.
-    let handle = runner.run_async(job.at_err(|_, _| Ok::<(), Infallible>(())))?;
-    let outcome = ended(handle, (!args.json).then_some(&mut live), &mut signals).await;
-    // The runner is dropped and not shut down: a thread that the job left in a call to the host ends with the process.
-    report(&outcome, args.json)?;
-    Ok(exit::of_outcome(&outcome))
+    let mut desk = Desk::open(&args.job.cache, config)?;
+    let notice = Notice { what: source.name.clone(), even_unwatched: false };
+    let program = desk.wait(load(&desk.runner.clone(), &source), notice, source.digest()).await?;
+    let job = inputs.fill(Job::new(&program).name(&source.name), &args.job, Some(&program))?;
+    desk.finish(job, args.job.json).await
+}
+
+/// What serves one job: a runner, somebody who may watch, and signals.
+pub(crate) struct Desk {
+    pub(crate) runner: Runner,
+    live: Live,
+    signals: Signals,
+    cached: bool,
+}
+
+/// What is said of a wait.
+pub(crate) struct Notice {
+    pub(crate) what: String,
+    /// Whether it is said where stderr is no terminal.
+    pub(crate) even_unwatched: bool,
+}
+
+impl Desk {
+    pub(crate) fn open(cache: &CacheArgs, config: &Config) -> Result<Self, Fault> {
+        let cache = config.cache(cache);
+        let (signals, live) = (Signals::catch()?, Live::new());
+        Ok(Desk { cached: cache.is_some(), runner: runner(cache)?, live, signals })
+    }
+
+    /// Waits for a program, and says so if it takes long.
+    pub(crate) async fn wait(
+        &mut self,
+        loading: impl Future<Output = Result<Program, LoadError>>,
+        notice: Notice,
+        digest: Option<Digest>,
+    ) -> Result<Program, Fault> {
+        let mut loading = std::pin::pin!(loading);
+        let mut noticed = !(self.live.is_watched() || notice.even_unwatched);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.signals.asked_to_stop() => {
+                    let failure = Failure::new(Kind::Cancelled, "stopped by a signal before the program was loaded");
+                    return Err(Fault::from(failure).of(digest));
+                }
+                loaded = &mut loading => return loaded.map_err(|error| Fault::from(error).of(digest)),
+                () = tokio::time::sleep(NOTICE_AFTER), if !noticed => {
+                    let once = if self.cached { ", once for this machine" } else { "" };
+                    self.live.note(&format!("compiling {}{once}…", notice.what));
+                    noticed = true;
+                }
+            }
+        }
+    }
+
+    /// Runs the job and reports it.
+    pub(crate) async fn finish(mut self, job: Job, json: bool) -> Result<ExitCode, Fault> {
+        // The failure is in the outcome too. A job without `at_err` has it logged, and here it is reported.
+        let handle = self.runner.run_async(job.at_err(|_, _| Ok::<(), Infallible>(())))?;
+        let outcome = ended(handle, (!json).then_some(&mut self.live), &mut self.signals).await;
+        // The runner is dropped and not shut down: a thread that the job left in a call to the host ends with the
+        // process.
+        report(&outcome, json)?;
+        Ok(exit::of_outcome(&outcome))
+    }
 }
 
 /// A runner for one job: one thread for the guest, and one slot, so that it starts in no time.
-fn runner(cache: Option<PathBuf>) -> Result<Runner, Fault> {
+pub(crate) fn runner(cache: Option<PathBuf>) -> Result<Runner, Fault> {
     let executable = std::env::current_exe().map_err(|error| anyhow::Error::new(error).context("this executable"))?;
     let compiler = Compiler::Child { executable, arguments: vec!["compile-child".to_owned()] };
     let builder = Runner::builder().guest_threads(1).pool_size(1).compiler(compiler);
@@ -54,32 +108,6 @@ fn runner(cache: Option<PathBuf>) -> Result<Runner, Fault> {
         None => builder,
     };
     Ok(builder.build()?)
-}
-
-async fn loaded(
-    runner: &Runner,
-    source: &Source,
-    cached: bool,
-    live: &mut Live,
-    signals: &mut Signals,
-) -> Result<Program, Fault> {
-    let mut loading = std::pin::pin!(load(runner, source));
-    let mut noticed = !live.is_watched();
-    loop {
-        tokio::select! {
-            biased;
-            () = signals.asked_to_stop() => {
-                let failure = Failure::new(Kind::Cancelled, "stopped by a signal before the program was loaded");
-                return Err(Fault::from(failure).of(source.digest()));
-            }
-            loaded = &mut loading => return loaded.map_err(|error| Fault::from(error).of(source.digest())),
-            () = tokio::time::sleep(NOTICE_AFTER), if !noticed => {
-                let once = if cached { ", once for this machine" } else { "" };
-                live.note(&format!("compiling {}{once}…", source.name));
-                noticed = true;
-            }
-        }
-    }
 }
 
 async fn load(runner: &Runner, source: &Source) -> Result<Program, LoadError> {
@@ -122,12 +150,42 @@ fn report(outcome: &Outcome, json: bool) -> Result<(), Fault> {
     }
 }
 
-fn limits(args: &RunArgs) -> LimitOverrides {
-    let (fuel, timeout, memory_bytes) = (args.fuel, args.timeout, args.memory);
-    LimitOverrides { fuel, timeout, memory_bytes, ..LimitOverrides::default() }
+/// What was read for a job.
+pub(crate) struct Inputs {
+    kwargs: Kwargs,
+    stdin: Option<Vec<u8>>,
 }
 
-fn grants(args: &RunArgs, stdin: Option<Vec<u8>>) -> Grants {
+impl Inputs {
+    /// Reads the base of the kwargs, and the job's standard input.
+    pub(crate) fn read(args: &JobArgs) -> Result<Self, Fault> {
+        let stdin_is = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+        if args.kwargs.as_deref() == Some("-") && stdin_is(&args.stdin) {
+            return Err(Fault::Usage("expected one use of stdin, found `--kwargs -` and `--stdin -`".to_owned()));
+        }
+        let kwargs = match args.kwargs.as_deref() {
+            None => Kwargs::new(),
+            Some(json) => {
+                let file = if json == "-" { Some("-") } else { json.strip_prefix('@') };
+                let json = file.map_or_else(|| Ok(json.to_owned()), |file| read_text("--kwargs", Path::new(file)))?;
+                Kwargs::from_json(&json)?
+            }
+        };
+        let stdin = args.stdin.as_deref().map(|path| read("--stdin", path)).transpose()?;
+        Ok(Inputs { kwargs, stdin })
+    }
+
+    /// The job with all that was asked for it.
+    pub(crate) fn fill(self, job: Job, args: &JobArgs, program: Option<&Program>) -> Result<Job, Fault> {
+        let schema = program.and_then(|program| program.inspection().kwargs_schema.as_ref());
+        let kwargs = typed_kwargs::build(self.kwargs, &args.kwarg, schema)?;
+        let (fuel, timeout, memory_bytes) = (args.fuel, args.timeout, args.memory);
+        let limits = LimitOverrides { fuel, timeout, memory_bytes, ..LimitOverrides::default() };
+        Ok(job.kwargs(kwargs).limits(limits).grants(grants(args, self.stdin)))
+    }
+}
+
+fn grants(args: &JobArgs, stdin: Option<Vec<u8>>) -> Grants {
     let mut grants = Grants::none();
     grants.directories = args.dir.clone();
     grants.env = args.env.iter().cloned().collect();
@@ -139,25 +197,8 @@ fn grants(args: &RunArgs, stdin: Option<Vec<u8>>) -> Grants {
     }
 }
 
-/// The base of the kwargs, and the job's standard input.
-fn inputs(args: &RunArgs) -> Result<(Kwargs, Option<Vec<u8>>), Fault> {
-    let stdin_is = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if args.kwargs.as_deref() == Some("-") && stdin_is(&args.stdin) {
-        return Err(Fault::Usage("expected one use of stdin, found `--kwargs -` and `--stdin -`".to_owned()));
-    }
-    let kwargs = match args.kwargs.as_deref() {
-        None => Kwargs::new(),
-        Some(json) => {
-            let file = if json == "-" { Some("-") } else { json.strip_prefix('@') };
-            let json = file.map_or_else(|| Ok(json.to_owned()), |file| read_text("--kwargs", Path::new(file)))?;
-            Kwargs::from_json(&json)?
-        }
-    };
-    let stdin = args.stdin.as_deref().map(|path| read("--stdin", path)).transpose()?;
-    Ok((kwargs, stdin))
-}
-
-fn read_text(argument: &str, path: &Path) -> Result<String, Fault> {
+/// A file's text, or stdin's for `-`.
+pub(crate) fn read_text(argument: &str, path: &Path) -> Result<String, Fault> {
     let found = |_| Fault::Usage(format!("{argument}: expected text in UTF-8 in {path:?}, found other bytes"));
     String::from_utf8(read(argument, path)?).map_err(found)
 }

@@ -61,6 +61,15 @@ fn split_unit(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim_start())
 }
 
+/// The name of a language: it names files, so it is short and plain.
+pub(crate) fn language(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-_".contains(c);
+    if (1..=32).contains(&text.len()) && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected the name of a language: up to 32 of a-z, 0-9, `+`, `-`, `_`, a letter first; found {text:?}"))
+}
+
 /// A named argument. Its value stays text until the program's schema is known.
 pub(crate) fn kwarg(text: &str) -> Result<(String, String), String> {
     pair(text, "`-k count=3` or `-k name=Ada`")
@@ -154,6 +163,14 @@ mod tests {
     fn fuel_is_a_whole_number_above_none() {
         assert_eq!(fuel("1_000_000"), Ok(1_000_000));
         assert!(fuel("0").is_err() && fuel("1.5").is_err() && fuel("").is_err());
+    }
+
+    #[test]
+    fn a_language_is_a_plain_name() {
+        assert_eq!(language("c++"), Ok("c++".to_owned()));
+        for text in ["", "Python", "../x", "1c", "a/b", &"a".repeat(33)] {
+            assert!(language(text).is_err(), "{text}");
+        }
     }
 
     #[test]

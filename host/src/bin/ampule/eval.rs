@@ -1,0 +1,82 @@
+//! `ampule eval`: one source string from its arguments to its exit code.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use ampule::{Job, Language, Readiness};
+
+use crate::args::EvalArgs;
+use crate::config::Config;
+use crate::exit::Fault;
+use crate::interpreters;
+use crate::run::{Desk, Inputs, Notice, read_text};
+
+/// The language of a source that says nothing of it.
+const DEFAULT_LANGUAGE: &str = "python";
+
+/// File endings by which a language is known.
+const ENDINGS: [(&str, &str); 4] =
+    [("py", "python"), ("js", "javascript"), ("mjs", "javascript"), ("cjs", "javascript")];
+
+/// Runs one source and reports it.
+pub(crate) async fn run(args: Box<EvalArgs>, config: &Config) -> Result<ExitCode, Fault> {
+    // Read before signals are caught, so that Ctrl-C ends a wait for stdin.
+    let (name, text) = source(&args)?;
+    let inputs = Inputs::read(&args.job)?;
+    let language = args.language.as_deref().unwrap_or_else(|| language_of(args.file.as_deref()));
+    let mut desk = Desk::open(&args.job.cache, config)?;
+    interpreters::install(&desk.runner, config)?;
+    let known = desk.runner.languages().into_iter().find(|known| known.name == language);
+    let digest = known.as_ref().map(|known| known.digest);
+    let notice = notice(language, known.as_ref());
+    let runner = desk.runner.clone();
+    desk.wait(runner.prepare(language), notice, digest).await?;
+    let job = inputs.fill(Job::source(language, text).name(name), &args.job, None)?;
+    desk.finish(job, args.job.json).await
+}
+
+/// Said at a terminal if it takes long, and everywhere if the interpreter is compiled for the first time.
+pub(crate) fn notice(language: &str, known: Option<&Language>) -> Notice {
+    let even_unwatched = known.is_some_and(|known| known.readiness == Readiness::Uncompiled);
+    Notice { what: format!("the interpreter for {language} (some 20 s of one processor)"), even_unwatched }
+}
+
+/// The job's name and its text.
+fn source(args: &EvalArgs) -> Result<(String, String), Fault> {
+    let from_stdin = args.source.as_deref() == Some("-") || args.file.as_deref() == Some(Path::new("-"));
+    if from_stdin {
+        let used = |path: Option<&Path>| path == Some(Path::new("-"));
+        if args.job.kwargs.as_deref() == Some("-") || used(args.job.stdin.as_deref()) {
+            return Err(Fault::Usage("expected one use of stdin, found the source and another there".to_owned()));
+        }
+        return Ok((String::new(), read_text("SOURCE", Path::new("-"))?));
+    }
+    match (&args.source, &args.file) {
+        (_, Some(file)) => {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok((name, read_text("--file", file)?))
+        }
+        (Some(text), None) => Ok((String::new(), text.clone())),
+        (None, None) => Err(Fault::Usage("expected a SOURCE or `--file FILE`, found neither".to_owned())),
+    }
+}
+
+fn language_of(file: Option<&Path>) -> &'static str {
+    let ending = file.and_then(Path::extension).and_then(|ending| ending.to_str());
+    let known = ENDINGS.iter().find(|(known, _)| Some(*known) == ending);
+    known.map_or(DEFAULT_LANGUAGE, |(_, language)| language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_ending_says_its_language() {
+        for (file, language) in
+            [(None, "python"), (Some("a.py"), "python"), (Some("b.mjs"), "javascript"), (Some("c"), "python")]
+        {
+            assert_eq!(language_of(file.map(Path::new)), language, "{file:?}");
+        }
+    }
+}
