@@ -11,11 +11,14 @@ use std::time::Duration;
 use rand_core::TryRng;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
+/// Where the monotonic clock of a run begins, in nanoseconds: not at zero, which Go's runtime takes for a broken clock.
+const START_NS: u64 = 1_000_000_000;
+
 /// The clock of one run. Clones show the same time.
 #[derive(Clone, Debug)]
 pub(crate) struct VirtualClock {
     start: Duration,
-    elapsed_ns: Arc<AtomicU64>,
+    monotonic_ns: Arc<AtomicU64>,
     /// The times that are waited for, and by how many.
     waits: Arc<Mutex<BTreeMap<u64, usize>>>,
 }
@@ -28,10 +31,14 @@ pub(crate) struct Wait<'a> {
 
 impl VirtualClock {
     pub(crate) fn starting_at(unix_seconds: u64) -> Self {
-        VirtualClock { start: Duration::from_secs(unix_seconds), elapsed_ns: Arc::default(), waits: Arc::default() }
+        VirtualClock {
+            start: Duration::from_secs(unix_seconds),
+            monotonic_ns: Arc::new(AtomicU64::new(START_NS)),
+            waits: Arc::default(),
+        }
     }
 
-    /// Says that somebody waits for this time after the start.
+    /// Says that somebody waits for this monotonic time.
     pub(crate) fn wait_until(&self, until_ns: u64) -> Wait<'_> {
         *self.waits().entry(until_ns).or_default() += 1;
         Wait { clock: self, until_ns }
@@ -41,20 +48,28 @@ impl VirtualClock {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nanoseconds since the start of the run.
-    pub(crate) fn elapsed_ns(&self) -> u64 {
-        self.elapsed_ns.load(Ordering::Relaxed)
+    /// The monotonic time.
+    pub(crate) fn monotonic_ns(&self) -> u64 {
+        self.monotonic_ns.load(Ordering::Relaxed)
+    }
+
+    /// The monotonic time at which so many nanoseconds since 1970 have passed.
+    pub(crate) fn monotonic_at(&self, unix_ns: u64) -> u64 {
+        START_NS.saturating_add(unix_ns.saturating_sub(self.start_unix_ns()))
+    }
+
+    fn start_unix_ns(&self) -> u64 {
+        u64::try_from(self.start.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Nanoseconds since 1970.
     pub(crate) fn unix_ns(&self) -> u64 {
-        let start_ns = u64::try_from(self.start.as_nanos()).unwrap_or(u64::MAX);
-        start_ns.saturating_add(self.elapsed_ns())
+        self.start_unix_ns().saturating_add(self.monotonic_ns() - START_NS)
     }
 
-    /// Jumps ahead to `elapsed_ns` after the start; never back.
-    pub(crate) fn advance_to(&self, elapsed_ns: u64) {
-        self.elapsed_ns.fetch_max(elapsed_ns, Ordering::Relaxed);
+    /// Jumps ahead to a monotonic time; never back.
+    pub(crate) fn advance_to(&self, monotonic_ns: u64) {
+        self.monotonic_ns.fetch_max(monotonic_ns, Ordering::Relaxed);
     }
 }
 
@@ -83,7 +98,7 @@ impl HostMonotonicClock for VirtualClock {
     }
 
     fn now(&self) -> u64 {
-        self.elapsed_ns()
+        self.monotonic_ns()
     }
 }
 
@@ -150,9 +165,12 @@ mod tests {
     fn the_clock_moves_only_ahead_and_every_clone_shows_it() {
         let clock = VirtualClock::starting_at(100);
         let other = clock.clone();
-        clock.advance_to(5);
-        clock.advance_to(3);
-        assert_eq!((other.elapsed_ns(), other.unix_ns()), (5, 100_000_000_005));
+        assert!(other.monotonic_ns() > 0, "a runtime may take zero for a broken clock");
+        clock.advance_to(START_NS + 5);
+        clock.advance_to(START_NS + 3);
+        assert_eq!((other.monotonic_ns(), other.unix_ns()), (START_NS + 5, 100_000_000_005));
+        assert_eq!(other.monotonic_at(100_000_000_007), START_NS + 7);
+        assert_eq!(other.monotonic_at(1), START_NS);
     }
 
     #[test]

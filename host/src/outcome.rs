@@ -201,7 +201,8 @@ fn failure_of(
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(symbolise);
     let failure = death(&error, limits, reported, memory_refusal)?;
     // A job that left on its own was not caught anywhere.
-    let backtrace = backtrace.filter(|_| failure.code.is_none());
+    let left = error.is::<I32Exit>() || matches!(error.downcast_ref(), Some(GuestStop::Exit(_)));
+    let backtrace = backtrace.filter(|_| !left);
     Some(Failure { backtrace, ..failure })
 }
 

@@ -5,6 +5,7 @@
 mod command {
     mod arguments;
     mod documents;
+    mod eval;
     mod inspect;
     mod reports;
     mod shell;

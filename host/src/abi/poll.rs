@@ -30,7 +30,7 @@ pub(super) fn shadow(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 /// What a subscription waits for.
 enum Wait {
-    /// The virtual clock, in nanoseconds after the start.
+    /// The virtual clock, in monotonic nanoseconds.
     Until(u64),
     /// Nothing: a descriptor.
     Ready,
@@ -74,7 +74,7 @@ fn poll(
         });
         clock.advance_to(times.min().unwrap_or(0));
     }
-    let now = clock.elapsed_ns();
+    let now = clock.monotonic_ns();
     let mut events = Vec::with_capacity(count * EVENT_BYTES);
     for subscription in &subscriptions {
         if matches!(subscription.wait, Wait::Until(time) if time > now) {
@@ -104,12 +104,9 @@ fn parse(chunk: &[u8], clock: &VirtualClock) -> Result<Subscription, i32> {
     let timeout = u64::from_le_bytes(timeout);
     let absolute = u16::from_le_bytes([chunk[40], chunk[41]]) & FLAG_ABSOLUTE != 0;
     let until = match (u32::from_le_bytes(id), absolute) {
-        (CLOCK_REALTIME | CLOCK_MONOTONIC, false) => clock.elapsed_ns().saturating_add(timeout),
+        (CLOCK_REALTIME | CLOCK_MONOTONIC, false) => clock.monotonic_ns().saturating_add(timeout),
         (CLOCK_MONOTONIC, true) => timeout,
-        (CLOCK_REALTIME, true) => {
-            let start_ns = clock.unix_ns() - clock.elapsed_ns();
-            timeout.saturating_sub(start_ns)
-        }
+        (CLOCK_REALTIME, true) => clock.monotonic_at(timeout),
         _ => return Err(INVAL),
     };
     Ok(Subscription { userdata, tag, wait: Wait::Until(until) })

@@ -13,7 +13,7 @@ use wasmtime_wasi::{WasiView as _, async_trait};
 use super::State;
 use crate::deterministic::VirtualClock;
 
-/// A wait for a time of the virtual clock, in nanoseconds after the start.
+/// A wait for a time of the virtual clock, in nanoseconds.
 struct Sleep {
     clock: VirtualClock,
     until_ns: u64,
@@ -34,7 +34,7 @@ impl State {
 
 impl Host for State {
     fn now(&mut self) -> wasmtime::Result<Instant> {
-        Ok(self.virtual_clock().elapsed_ns())
+        Ok(self.virtual_clock().monotonic_ns())
     }
 
     fn resolution(&mut self) -> wasmtime::Result<Duration> {
@@ -46,7 +46,7 @@ impl Host for State {
     }
 
     fn subscribe_duration(&mut self, duration: Duration) -> wasmtime::Result<Resource<DynPollable>> {
-        let until_ns = self.virtual_clock().elapsed_ns().saturating_add(duration);
+        let until_ns = self.virtual_clock().monotonic_ns().saturating_add(duration);
         self.sleep_until(until_ns)
     }
 }
@@ -55,7 +55,7 @@ impl Host for State {
 impl Pollable for Sleep {
     /// Lets everything else that is waited for come first: whatever is ready already, then the earliest time.
     async fn ready(&mut self) {
-        if self.clock.elapsed_ns() >= self.until_ns {
+        if self.clock.monotonic_ns() >= self.until_ns {
             return;
         }
         let wait = self.clock.wait_until(self.until_ns);
@@ -64,7 +64,7 @@ impl Pollable for Sleep {
             if wait.is_first() {
                 self.clock.advance_to(self.until_ns);
             }
-            if self.clock.elapsed_ns() >= self.until_ns {
+            if self.clock.monotonic_ns() >= self.until_ns {
                 return;
             }
         }

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 /// A place to call the command from: a directory of its own, and a cache in it.
 pub(super) struct Shell {
     pub(super) directory: TempDir,
+    /// A cache in place of its own.
+    cache: Option<PathBuf>,
 }
 
 /// How a call ended.
@@ -23,7 +25,20 @@ pub(super) struct Ended {
 
 impl Shell {
     pub(super) fn new() -> Self {
-        Shell { directory: tempfile::tempdir().unwrap() }
+        Shell { directory: tempfile::tempdir().unwrap(), cache: None }
+    }
+
+    /// A shell whose interpreters are compiled already: once for all tests, in a cache that they share.
+    pub(super) fn with_interpreters() -> Self {
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interpreters");
+        std::fs::create_dir_all(&shared).unwrap();
+        let lock = std::fs::File::create(shared.join("lock")).unwrap();
+        let shell = Shell { cache: Some(shared.join("cache")), ..Shell::new() };
+        // Each test is a process of its own, and only one of them is to compile.
+        lock.lock().unwrap();
+        let ended = shell.call(["interpreters", "prepare", "python", "javascript"]);
+        assert_eq!(ended.code, Some(0), "the binary carries both interpreters (`make interpreters`): {}", ended.stderr);
+        shell
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -32,7 +47,9 @@ impl Shell {
 
     pub(super) fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ampule"));
-        command.args(arguments).env_clear().env("AMPULE_CACHE", self.path("cache")).current_dir(self.directory.path());
+        let cache = self.cache.clone().unwrap_or_else(|| self.path("cache"));
+        command.args(arguments).env_clear().current_dir(self.directory.path());
+        command.env("AMPULE_CACHE", cache).env("AMPULE_INTERPRETERS", self.path("interpreters"));
         command
     }
 
@@ -48,7 +65,12 @@ impl Shell {
 
     /// As [`Shell::run`], with text on stdin.
     pub(super) fn run_with_stdin(&self, program: &str, arguments: &[&str], stdin: &str) -> Ended {
-        let mut command = self.command([&["run", &fixture(program)], arguments].concat());
+        self.call_with_stdin(&[&["run", fixture(program).as_str()], arguments].concat(), stdin)
+    }
+
+    /// As [`Shell::call`], with text on stdin.
+    pub(super) fn call_with_stdin(&self, arguments: &[&str], stdin: &str) -> Ended {
+        let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use ampule::{Job, Language, Readiness};
+use ampule::{Job, Language, Readiness, Runner};
 
 use crate::args::EvalArgs;
 use crate::config::Config;
@@ -27,18 +27,26 @@ pub(crate) async fn run(args: Box<EvalArgs>, config: &Config) -> Result<ExitCode
     let mut desk = Desk::open(&args.job.cache, config)?;
     interpreters::install(&desk.runner, config)?;
     let known = desk.runner.languages().into_iter().find(|known| known.name == language);
-    let digest = known.as_ref().map(|known| known.digest);
-    let notice = notice(language, known.as_ref());
-    let runner = desk.runner.clone();
-    desk.wait(runner.prepare(language), notice, digest).await?;
+    let Some(known) = known else { return Err(unknown(language, &desk.runner)) };
+    let (runner, notice) = (desk.runner.clone(), notice(&known));
+    desk.wait(runner.prepare(language), notice, Some(known.digest)).await?;
     let job = inputs.fill(Job::source(language, text).name(name), &args.job, None)?;
     desk.finish(job, args.job.json).await
 }
 
 /// Said at a terminal if it takes long, and everywhere if the interpreter is compiled for the first time.
-pub(crate) fn notice(language: &str, known: Option<&Language>) -> Notice {
-    let even_unwatched = known.is_some_and(|known| known.readiness == Readiness::Uncompiled);
-    Notice { what: format!("the interpreter for {language} (some 20 s of one processor)"), even_unwatched }
+pub(crate) fn notice(language: &Language) -> Notice {
+    let even_unwatched = language.readiness == Readiness::Uncompiled;
+    Notice { what: format!("the interpreter for {}", language.name), even_unwatched }
+}
+
+fn unknown(language: &str, runner: &Runner) -> Fault {
+    let known: Vec<String> = runner.languages().into_iter().map(|known| known.name).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Fault::Usage(format!(
+        "expected a language that is known here ({known}), found {language:?}\n  \
+         `ampule interpreters` lists them and adds one"
+    ))
 }
 
 /// The job's name and its text.

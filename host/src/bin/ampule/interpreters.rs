@@ -169,11 +169,12 @@ async fn prepare(languages: &[String], args: &InterpretersArgs, config: &Config)
     let mut desk = Desk::open(&args.cache, config)?;
     install(&desk.runner, config)?;
     let known = desk.runner.languages();
-    let all: Vec<String> = known.iter().map(|language| language.name.clone()).collect();
-    for language in if languages.is_empty() { &all } else { languages } {
-        let known = known.iter().find(|known| known.name == *language);
+    for language in languages {
+        self::known(language, config)?;
+    }
+    for language in known.iter().filter(|known| languages.is_empty() || languages.contains(&known.name)) {
         let runner = desk.runner.clone();
-        desk.wait(runner.prepare(language), notice(language, known), known.map(|known| known.digest)).await?;
+        desk.wait(runner.prepare(&language.name), notice(language), Some(language.digest)).await?;
     }
     Ok(())
 }

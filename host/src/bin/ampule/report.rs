@@ -99,7 +99,12 @@ pub(crate) fn failure(out: &mut impl Write, failure: &Failure) {
 }
 
 fn failed(out: &mut impl Write, failure: &Failure) {
-    headline(out, &format!("{}: {}", failure.kind, printable(&failure.message)));
+    // An error without words, such as Python's MemoryError, is known by its type.
+    let message = match failure.message.as_str() {
+        "" => failure.error_type.as_deref().unwrap_or("the job gave no reason"),
+        message => message,
+    };
+    headline(out, &format!("{}: {}", failure.kind, printable(message)));
 }
 
 fn headline(out: &mut impl Write, text: &str) {

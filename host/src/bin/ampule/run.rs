@@ -89,8 +89,13 @@ impl Desk {
     /// Runs the job and reports it.
     pub(crate) async fn finish(mut self, job: Job, json: bool) -> Result<ExitCode, Fault> {
         // The failure is in the outcome too. A job without `at_err` has it logged, and here it is reported.
+        let is_source = job.source.is_some();
         let handle = self.runner.run_async(job.at_err(|_, _| Ok::<(), Infallible>(())))?;
-        let outcome = ended(handle, (!json).then_some(&mut self.live), &mut self.signals).await;
+        let mut outcome = ended(handle, (!json).then_some(&mut self.live), &mut self.signals).await;
+        if let (true, false, Err(failure)) = (is_source, json, &mut outcome.result) {
+            // Of a source it shows the interpreter's functions, in which nobody looks for the fault.
+            failure.backtrace = None;
+        }
         // The runner is dropped and not shut down: a thread that the job left in a call to the host ends with the
         // process.
         report(&outcome, json)?;
