@@ -25,4 +25,5 @@ mod random;
 mod sandbox;
 mod shutdown;
 mod soak;
+mod sources;
 mod usage;
