@@ -5,6 +5,7 @@
 pub mod guest;
 pub mod log;
 pub mod recorder;
+pub mod snippet;
 
 use std::time::Duration;
 
