@@ -3,12 +3,16 @@
 CARGO ?= cargo
 JOBS_TARGET := target/guest
 WASM := $(JOBS_TARGET)/wasm32-wasip1/job
-AMPULE := $(or $(CARGO_TARGET_DIR),target)/release/ampule
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+AMPULE := $(TARGET)/release/ampule
+# What the release is built from, whichever part of it: another choice would give wasmtime other features, and build it
+# again.
+RELEASE := $(CARGO) build --release --package ampule --package ampule-snapshot --package ampule-merge
 # Guest jobs are built beside the host's own artefacts, so that neither waits for the other's lock.
 BUILD_JOBS := $(CARGO) build --quiet --package ampule-jobs --bins --target wasm32-wasip1 --profile job --target-dir $(JOBS_TARGET)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jobs build run test lint layers bench clean
+.PHONY: help setup jobs interpreters languages build run test lint layers bench clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 12
@@ -20,15 +24,27 @@ jobs: setup ## Builds the example jobs to wasm
 	@echo "== building the example jobs (a minute the first time)"
 	@$(BUILD_JOBS)
 
+# With the test of a tool, so that its wasmtime is the one of all tests.
+interpreters: setup ## Builds the interpreters that the binary carries: Python and JavaScript
+	@$(CARGO) build --quiet --workspace --bin ampule-snapshot --bin ampule-merge --test snapshot
+	@AMPULE_TOOLS=$(abspath $(TARGET))/debug sh jobs/interpreters/build
+
+languages: build ## Builds one job in nine languages, and runs them
+	@AMPULE=$(abspath $(AMPULE)) sh jobs/languages/run
+
 build: setup ## Builds the release binary
-	@[ -x $(AMPULE) ] || echo "== building ampule (the first time some seven minutes on two cores: wasmtime is compiled)"
-	@$(CARGO) build --release --package ampule --bin ampule
+	@[ -x $(AMPULE) ] || echo "== building ampule (the first time some eight minutes on two cores: wasmtime is compiled)"
+	@$(RELEASE) --quiet --bin ampule-snapshot --bin ampule-merge
+	@AMPULE_TOOLS=$(abspath $(TARGET))/release sh jobs/interpreters/build
+	@$(RELEASE) --bin ampule --features ampule/interpreters
 
 run: build jobs ## Runs the example jobs on real input
 	@AMPULE=$(AMPULE) AMPULE_CATALOG=$(WASM) sh jobs/demo.sh
 
-test: setup ## Runs every test: host, guest SDK, jobs, documents
+test: setup ## Runs every test: host, guest SDK, jobs, interpreters, documents
 	@echo "== building the tests (the first time some ten minutes on two cores: wasmtime is compiled)"
+	@$(MAKE) --no-print-directory interpreters
+	@sh jobs/languages/build quick
 	@echo "== examples in the documents"
 	@$(CARGO) test --quiet --doc --workspace
 	@echo "== everything else"
@@ -36,7 +52,7 @@ test: setup ## Runs every test: host, guest SDK, jobs, documents
 	then $(CARGO) nextest run --workspace --no-fail-fast; \
 	else $(CARGO) test --workspace --no-fail-fast --lib --bins --tests; fi
 
-lint: setup ## Checks format, lints, documentation and layers
+lint: interpreters ## Checks format, lints, documentation and layers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet --package ampule-jobs --bins --target wasm32-wasip1 --target-dir $(JOBS_TARGET) -- -D warnings
@@ -46,9 +62,12 @@ lint: setup ## Checks format, lints, documentation and layers
 layers: ## Checks that each layer compiles without the next
 	$(CARGO) check --quiet --package ampule --lib --no-default-features
 	$(CARGO) check --quiet --package ampule --lib --bins
+	$(CARGO) check --quiet --package ampule --lib --bins --features interpreters
 
-bench: setup ## Measures the hot path beside a hand-written wasmtime loop
-	$(CARGO) bench --package ampule --bench run
+bench: build ## Measures the hot path beside a hand-written wasmtime loop, and source strings beside processes
+	$(CARGO) bench --package ampule --package ampule-snapshot --package ampule-merge --bench run
+	$(CARGO) bench --package ampule --package ampule-snapshot --package ampule-merge --bench interpreters \
+		--features ampule/interpreters
 
 clean: ## Removes everything that was built
 	$(CARGO) clean

@@ -24,6 +24,9 @@ show 0 "A real job on a real file: statistics of a table" run csv_stats --dir jo
 show 0 "A search through a directory that it may only read" run grep -k pattern='lamp|light' -k limit=3 --dir jobs/input::/data
 show 0 "A picture in, a thumbnail out, in the one directory that it may write" \
     run thumbnail --dir jobs/input::/data --dir target/demo::/out:rw
+show 0 "A source string is a job too: Python, sealed, with its arguments as variables" \
+    eval -k testvar=3 'import math; _return(testvar + 5); _return(math.comb(10, testvar))'
+show 0 "JavaScript, awaiting" eval -l javascript 'await Promise.all([1, 2, 3].map(async n => n * n))'
 show 1 "A job that loops for ever is stopped by its timeout" run runaway -k how=loop --timeout 1s
 show 1 "A job that traps says where" run flaky -k how=trap
 show 3 "A mistyped argument is refused before anything is spent" run adder -k testvar=three

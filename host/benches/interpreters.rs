@@ -5,7 +5,7 @@
 //! all of them. Prints the median wall time and the CPU time of one run, and the ratios. The processes are the
 //! interpreters themselves: a version manager's shim would add its own start to each.
 //!
-//! `cargo bench --bench interpreters --features interpreters`; `AMPULE_BENCH_PYERYX` names a Python that has `pyeryx`.
+//! `cargo bench --bench interpreters --features interpreters`, with `-- python` for one of them; `AMPULE_BENCH_PYERYX` names a Python that has `pyeryx`.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -87,12 +87,25 @@ fn main() {
         caller.block_on(runner.prepare(language)).expect("a carried interpreter");
     }
     let python3_path = real_python();
+    // Names after `--` choose ways; cargo adds its own flags.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_chosen = |way: &Way| chosen.is_empty() || chosen.iter().any(|name| way.name.contains(name.as_str()));
     let one_of_each = |ways: &mut Ways| {
-        jobs(&caller, &runner, "python", &mut ways.python);
-        jobs(&caller, &runner, "javascript", &mut ways.javascript);
-        processes(python3_path.as_deref(), &["-c", "print(1+2)"], &mut ways.python3);
-        processes(Some("node"), &["-e", "console.log(1+2)"], &mut ways.node);
-        sandboxes(&mut ways.pyeryx);
+        if is_chosen(&ways.python) {
+            jobs(&caller, &runner, "python", &mut ways.python);
+        }
+        if is_chosen(&ways.javascript) {
+            jobs(&caller, &runner, "javascript", &mut ways.javascript);
+        }
+        if is_chosen(&ways.python3) {
+            processes(python3_path.as_deref(), &["-c", "print(1+2)"], &mut ways.python3);
+        }
+        if is_chosen(&ways.node) {
+            processes(Some("node"), &["-e", "console.log(1+2)"], &mut ways.node);
+        }
+        if is_chosen(&ways.pyeryx) {
+            sandboxes(&mut ways.pyeryx);
+        }
     };
     // Warms caches and pools.
     one_of_each(&mut Ways::default());

@@ -184,8 +184,8 @@ fn config() -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
-        .max_wasm_stack(2 << 20)
-        .async_stack_size((2 << 20) + (3 << 19))
+        .max_wasm_stack(8 << 20)
+        .async_stack_size((8 << 20) + (3 << 19))
         .async_stack_zeroing(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

@@ -1,6 +1,9 @@
 //! Holds the README to its word: its commands print what stands there, its job is the one in `jobs/`, and the files
 //! that it names are there. Its library example is compiled and run as a doc test of the library.
 
+#[path = "shared/interpreters.rs"]
+mod interpreters;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,16 +12,20 @@ use std::process::Command;
 fn every_command_prints_what_stands_below_it() {
     let catalog = workspace().join("target/guest/wasm32-wasip1/job");
     assert!(catalog.join("adder.wasm").is_file(), "the example jobs are not built; run `make jobs`");
-    let cache = tempfile::tempdir().expect("a directory");
+    let cache = interpreters::cache();
+    let binary = Path::new(env!("CARGO_BIN_EXE_ampule")).parent().expect("it lies in a directory").to_owned();
+    let path = std::env::join_paths([binary, "/usr/bin".into(), "/bin".into()]).expect("paths without colons");
     let mut commands = 0;
     for block in blocks("console") {
         for shown in block.split("$ ").filter(|shown| !shown.is_empty()) {
             let (command, expected) = shown.split_once('\n').expect("a command and what it prints");
-            let arguments = command.strip_prefix("ampule ").expect("a command of ours").split(' ');
-            let output = Command::new(env!("CARGO_BIN_EXE_ampule"))
-                .args(arguments)
+            assert!(command.starts_with("ampule "), "a command of ours: {command}");
+            let output = Command::new("sh")
+                .args(["-c", command])
+                .env_clear()
+                .env("PATH", &path)
                 .env("AMPULE_CATALOG", &catalog)
-                .env("AMPULE_CACHE", cache.path().join("cache"))
+                .env("AMPULE_CACHE", &cache)
                 .output()
                 .expect("the command starts");
             let printed = [output.stdout, output.stderr].concat();

@@ -14,6 +14,7 @@ mod contract;
 mod determinism;
 mod guests;
 mod isolation;
+mod javascript;
 mod kinds;
 mod kwargs;
 mod languages;

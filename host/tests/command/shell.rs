@@ -28,17 +28,9 @@ impl Shell {
         Shell { directory: tempfile::tempdir().unwrap(), cache: None }
     }
 
-    /// A shell whose interpreters are compiled already: once for all tests, in a cache that they share.
+    /// A shell whose interpreters are compiled already.
     pub(super) fn with_interpreters() -> Self {
-        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interpreters");
-        std::fs::create_dir_all(&shared).unwrap();
-        let lock = std::fs::File::create(shared.join("lock")).unwrap();
-        let shell = Shell { cache: Some(shared.join("cache")), ..Shell::new() };
-        // Each test is a process of its own, and only one of them is to compile.
-        lock.lock().unwrap();
-        let ended = shell.call(["interpreters", "prepare", "python", "javascript"]);
-        assert_eq!(ended.code, Some(0), "the binary carries both interpreters (`make interpreters`): {}", ended.stderr);
-        shell
+        Shell { cache: Some(crate::interpreters::cache()), ..Shell::new() }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
