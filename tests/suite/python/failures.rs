@@ -149,7 +149,7 @@ async fn recursion_without_end_is_an_error_and_no_trap() {
             s("a constructor", "class A:\n  def __init__(self): self.a = A()\nA()"),
             s("through a regular expression", "import re\ndef f(m): return re.sub('a', f, 'a')\nf(0)"),
             s("a deep copy", "import copy\nx = []\nfor _ in range(5_000): x = [x]\ncopy.deepcopy(x)"),
-            s("a pickle", "import pickle\nx = []\nfor _ in range(5_000): x = [x]\npickle.dumps(x)"),
+            s("a pickle", "import pickle\nx = []\nfor _ in range(20_000): x = [x]\npickle.dumps(x)"),
             s("a raised limit", "import sys; sys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1)\nf(0)"),
             s(
                 "a raised limit, through C",
