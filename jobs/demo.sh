@@ -10,7 +10,14 @@ mkdir -p target/demo
 show() {
     expected=$1 title=$2
     shift 2
-    printf '\n\033[1m%s\033[0m\n$ ampule %s\n' "$title" "$*"
+    printf '\n\033[1m%s\033[0m\n$ ampule' "$title"
+    for argument; do
+        case $argument in
+        *[!A-Za-z0-9_=/:.-]*) printf " '%s'" "$argument" ;;
+        *) printf ' %s' "$argument" ;;
+        esac
+    done
+    printf '\n'
     "$AMPULE" "$@"
     status=$?
     if [ "$status" -ne "$expected" ]; then

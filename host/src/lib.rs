@@ -25,6 +25,7 @@
 //! | `call`, `live`, `end` | whom to tell, who is alive, how it is told |
 //! | `admission` | who may start |
 //! | `runner` | all of it together |
+//! | `suite` | cases of jobs, read from files, run and judged |
 
 mod abi;
 mod admission;
@@ -58,6 +59,8 @@ mod program;
 mod runner;
 mod sandbox;
 mod schema;
+#[cfg(feature = "suite")]
+pub mod suite;
 mod ticker;
 mod wasi;
 
@@ -79,6 +82,7 @@ pub use crate::limits::{LimitOverrides, Limits, MAX_MEMORY_BYTES, MAX_TABLE_ELEM
 pub use crate::outcome::{Fuel, Outcome, Usage};
 pub use crate::program::Program;
 pub use crate::runner::{Delayed, Load, Runner, RunnerBuilder, Shutdown, assemble};
+pub use crate::schema::Parameter;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

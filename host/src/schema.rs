@@ -1,17 +1,28 @@
 //! A program's own rules for its kwargs: the JSON Schema that it carries, checked before anything is spent on a run.
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{PatternOptions, ValidationError, Validator};
-use serde_json::{Map, Value};
+mod parameter;
+mod shape;
 
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
+use serde_json::Value;
+
+pub use self::parameter::Parameter;
+use self::shape::shape;
 use crate::failure::{Failure, Kind};
 use crate::kwargs::Kwargs;
 
 /// The most violations that one message names.
 const SHOWN_VIOLATIONS: usize = 8;
 
+/// The most names that a message lists.
+const SHOWN_NAMES: usize = 24;
+
 /// The most characters of a value that a message shows.
 const SHOWN_CHARS: usize = 80;
+
+/// How alike two names must be, from 0 to 1, for one to be offered in place of the other.
+const ALIKE: f64 = 0.7;
 
 /// Keywords by which a schema may refer to itself, and so keep a validator busy for ever. Schemas come from the same
 /// strangers as programs, and one program's schema needs no names.
@@ -20,8 +31,7 @@ const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 /// The schema of a program's kwargs, ready to check.
 pub(crate) struct KwargsSchema {
     validator: Validator,
-    /// What the schema says of each argument.
-    properties: Map<String, Value>,
+    schema: Value,
 }
 
 impl KwargsSchema {
@@ -35,8 +45,7 @@ impl KwargsSchema {
         // Patterns come from the program too: this engine of theirs is linear in the text.
         let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
         let validator = options.build(schema).map_err(|error| refused(error.to_string()))?;
-        let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-        Ok(KwargsSchema { validator, properties })
+        Ok(KwargsSchema { validator, schema: schema.clone() })
     }
 
     /// Why these kwargs do not fit, if they do not.
@@ -53,30 +62,70 @@ impl KwargsSchema {
         let path = violation.instance_path().to_string();
         let path = path.trim_start_matches('/');
         let place = if path.is_empty() { "kwargs".to_owned() } else { format!("`{path}`") };
-        let found = shown(violation.instance());
-        match violation.kind() {
+        let below = |name: &str| if path.is_empty() { format!("`{name}`") } else { format!("`{path}/{name}`") };
+        let schema = self.violated(violation);
+        let (expected, found) = match violation.kind() {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
-                let name = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-                format!("`{name}`: expected {}, found nothing", self.expected(&name))
+                let property = schema.get("properties").and_then(|properties| properties.get(name));
+                return format!("{}: expected {}, found nothing", below(name), property.map_or_else(any, shape));
             }
-            ValidationErrorKind::AdditionalProperties { unexpected } if path.is_empty() => {
-                let known: Vec<_> = self.properties.keys().map(|name| format!("`{name}`")).collect();
-                let known = if known.is_empty() { "no arguments".to_owned() } else { known.join(", ") };
-                format!("`{}`: expected {known}, found an argument of another name", unexpected.join("`, `"))
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let unknown = |name: &String| format!("{}: {}", below(name), unknown_name(name, schema));
+                return unexpected.iter().take(SHOWN_VIOLATIONS).map(unknown).collect::<Vec<_>>().join("; ");
             }
-            ValidationErrorKind::Type { kind: TypeKind::Single(expected) } => {
-                format!("{place}: expected {expected}, found {found}")
-            }
-            ValidationErrorKind::Enum { options } => format!("{place}: expected one of {options}, found {found}"),
-            _ => format!("{place}: {}", cut(&violation.to_string())),
-        }
+            ValidationErrorKind::Type { .. }
+            | ValidationErrorKind::Enum { .. }
+            | ValidationErrorKind::Constant { .. }
+            | ValidationErrorKind::AnyOf { .. }
+            | ValidationErrorKind::OneOfNotValid { .. } => (shape(schema), None),
+            ValidationErrorKind::Minimum { limit } => (format!("at least {limit}"), None),
+            ValidationErrorKind::ExclusiveMinimum { limit } => (format!("more than {limit}"), None),
+            ValidationErrorKind::Maximum { limit } => (format!("at most {limit}"), None),
+            ValidationErrorKind::ExclusiveMaximum { limit } => (format!("less than {limit}"), None),
+            ValidationErrorKind::MinLength { limit } => (format!("at least {limit} characters"), None),
+            ValidationErrorKind::MaxLength { limit } => (format!("at most {limit} characters"), None),
+            ValidationErrorKind::MinItems { limit } => (format!("at least {limit} elements"), length(violation)),
+            ValidationErrorKind::MaxItems { limit } => (format!("at most {limit} elements"), length(violation)),
+            ValidationErrorKind::Pattern { pattern } => (format!("text that matches {}", cut(pattern)), None),
+            ValidationErrorKind::FalseSchema => ("nothing".to_owned(), None),
+            _ => return format!("{place}: {}", cut(&violation.to_string())),
+        };
+        format!("{place}: expected {expected}, found {}", found.unwrap_or_else(|| shown(violation.instance())))
     }
 
-    fn expected(&self, name: &str) -> &str {
-        let kind = self.properties.get(name).and_then(|property| property.get("type")).and_then(Value::as_str);
-        kind.unwrap_or("a value")
+    /// The part of the schema whose keyword was violated.
+    fn violated(&self, violation: &ValidationError<'_>) -> &Value {
+        let keyword = violation.schema_path().to_string();
+        let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
+        self.schema.pointer(parent).unwrap_or(&Value::Null)
     }
+}
+
+fn any() -> String {
+    "a value".to_owned()
+}
+
+/// What is said of a name that an object may not have: those that it may, and the nearest.
+fn unknown_name(name: &str, schema: &Value) -> String {
+    let known: Vec<&String> =
+        schema.get("properties").and_then(Value::as_object).into_iter().flat_map(|o| o.keys()).collect();
+    if known.is_empty() {
+        return "expected no arguments, found one".to_owned();
+    }
+    let mut names: Vec<_> = known.iter().take(SHOWN_NAMES).map(|name| format!("`{name}`")).collect();
+    if known.len() > SHOWN_NAMES {
+        names.push("…".to_owned());
+    }
+    let likeness = |known: &&String| strsim::jaro_winkler(name, known);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let hint = nearest.filter(|nearest| likeness(nearest) >= ALIKE);
+    let hint = hint.map_or_else(String::new, |nearest| format!(" (did you mean `{nearest}`?)"));
+    format!("expected {}, found an argument of another name{hint}", names.join(", "))
+}
+
+fn length(violation: &ValidationError<'_>) -> Option<String> {
+    violation.instance().as_array().map(|array| array.len().to_string())
 }
 
 fn refers(schema: &Value) -> bool {
@@ -121,11 +170,51 @@ mod tests {
         let why = |kwargs| refusal(kwargs).expect("a refusal");
         assert_eq!(why(json!({ "count": "x" })), "`count`: expected integer, found \"x\"");
         assert_eq!(why(json!({})), "`count`: expected integer, found nothing");
-        assert_eq!(why(json!({ "count": 1, "mode": 2 })), "`mode`: expected one of [\"fast\",\"slow\"], found 2");
+        assert_eq!(why(json!({ "count": 1, "mode": 2 })), "`mode`: expected \"fast\" or \"slow\", found 2");
         assert_eq!(
             why(json!({ "count": 1, "cuont": 1 })),
-            "`cuont`: expected `count`, `mode`, found an argument of another name"
+            "`cuont`: expected `count`, `mode`, found an argument of another name (did you mean `count`?)"
         );
+        assert_eq!(
+            why(json!({ "count": 1, "x": 1, "y": 2 })),
+            "`x`: expected `count`, `mode`, found an argument of another name; \
+             `y`: expected `count`, `mode`, found an argument of another name"
+        );
+    }
+
+    #[test]
+    fn what_lies_deeper_is_named_by_its_path() {
+        let schema = json!({
+            "properties": {
+                "options": {
+                    "type": "object",
+                    "properties": { "deep": { "type": ["boolean", "null"] } },
+                    "required": ["deep"],
+                    "additionalProperties": false,
+                },
+                "numbers": { "type": "array", "items": { "anyOf": [{ "type": "number" }, { "type": "null" }] }, "minItems": 1 },
+                "level": { "type": "integer", "minimum": 0, "maximum": 9 },
+                "a/b~c": { "type": "string", "maxLength": 2 },
+            },
+        });
+        let schema = KwargsSchema::new(&schema).expect("a schema");
+        for (kwargs, said) in [
+            (json!({ "options": { "deep": 1 } }), "`options/deep`: expected boolean or null, found 1"),
+            (json!({ "options": {} }), "`options/deep`: expected boolean or null, found nothing"),
+            (
+                json!({ "options": { "deep": true, "dep": 1 } }),
+                "`options/dep`: expected `deep`, found an argument of another name (did you mean `deep`?)",
+            ),
+            (json!({ "numbers": [1, "x"] }), "`numbers/1`: expected number or null, found \"x\""),
+            (json!({ "numbers": 3 }), "`numbers`: expected array of number or null, found 3"),
+            (json!({ "numbers": [] }), "`numbers`: expected at least 1 elements, found 0"),
+            (json!({ "level": -1 }), "`level`: expected at least 0, found -1"),
+            (json!({ "level": 10 }), "`level`: expected at most 9, found 10"),
+            (json!({ "a/b~c": "xyz" }), "`a~1b~0c`: expected at most 2 characters, found \"xyz\""),
+        ] {
+            let kwargs = Kwargs::try_from(kwargs).expect("an object");
+            assert_eq!(schema.refusal(&kwargs).as_deref(), Some(said));
+        }
     }
 
     #[test]

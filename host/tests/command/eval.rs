@@ -127,6 +127,13 @@ fn the_carried_interpreters_are_listed_with_version_digest_size_and_state() {
 }
 
 #[test]
+fn an_interpreter_that_nobody_needed_yet_is_listed_as_not_compiled() {
+    let listed = Shell::new().call(["interpreters", "--json"]).document();
+    let states: Vec<&str> = listed.as_array().unwrap().iter().filter_map(|row| row["state"].as_str()).collect();
+    assert_eq!(states, ["not compiled", "not compiled"]);
+}
+
+#[test]
 fn an_operator_can_add_an_interpreter_take_it_away_and_switch_a_language_off() {
     let shell = Shell::with_interpreters();
     let file = fixture("json_interpreter.wat");
@@ -138,7 +145,7 @@ fn an_operator_can_add_an_interpreter_take_it_away_and_switch_a_language_off() {
     };
     assert_eq!(state("json"), None);
     assert_eq!(shell.call(["interpreters", "add", "json", &wasm]).code, Some(0));
-    assert_eq!(state("json").as_deref(), Some("not compiled"));
+    assert!(state("json").is_some());
     assert_eq!(shell.call(["eval", "-l", "json", "[1, 2]"]).stdout, "[1,2]\n");
     assert_eq!(state("json").as_deref(), Some("ready"));
 

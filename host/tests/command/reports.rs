@@ -81,7 +81,7 @@ fn refused_memory_says_how_to_get_more() {
 fn kwargs_that_do_not_fit_say_why() {
     insta::assert_snapshot!(failed(&Shell::new().run("schema", &["-k", "count=many"]), 3), @r#"
     error: bad_kwargs: `count`: expected integer, found "many"
-      hint: `ampule inspect` shows which arguments the program takes
+      hint: `ampule run --help-job PROGRAM` shows which arguments it takes
     "#);
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn notice(language: &Language) -> Notice {
     Notice { what: format!("the interpreter for {}", language.name), even_unwatched }
 }
 
-fn unknown(language: &str, runner: &Runner) -> Fault {
+pub(crate) fn unknown(language: &str, runner: &Runner) -> Fault {
     let known: Vec<String> = runner.languages().into_iter().map(|known| known.name).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Fault::Usage(format!(
@@ -69,7 +69,7 @@ fn source(args: &EvalArgs) -> Result<(String, String), Fault> {
     }
 }
 
-fn language_of(file: Option<&Path>) -> &'static str {
+pub(crate) fn language_of(file: Option<&Path>) -> &'static str {
     let ending = file.and_then(Path::extension).and_then(|ending| ending.to_str());
     let known = ENDINGS.iter().find(|(known, _)| Some(*known) == ending);
     known.map_or(DEFAULT_LANGUAGE, |(_, language)| language)

@@ -25,11 +25,30 @@ Exit codes:
   3  refused before running: bad_program, bad_kwargs, denied
   4  the host failed";
 
+/// The codes of `ampule test`, for its `--help`.
+pub(crate) const TEST_TABLE: &str = "\
+Exit codes:
+  0  every case passed, or was skipped
+  1  a case failed
+  2  the command or a suite was not understood, a program is not there, or there is no suite
+  4  the host failed";
+
+/// The codes of what an author calls, for `--help`.
+pub(crate) const AUTHOR_TABLE: &str = "\
+Exit codes:
+  0  done
+  1  the job does not build, or a case of its suite failed
+  2  the command was not understood, or names what is not there
+  3  built, and the runner would refuse it
+  4  the host failed, or lacks a tool";
+
 /// Why there is no outcome.
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// The command was not understood, or names what is not there.
     Usage(String),
+    /// A job's sources are wrong: no program came of them.
+    Build(String),
     /// The program was refused, or was not loaded before a signal came.
     Refused {
         failure: Box<Failure>,
@@ -53,6 +72,7 @@ impl Fault {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Fault::Usage(_) => "usage",
+            Fault::Build(_) => "build",
             Fault::Refused { failure, .. } => failure.kind.as_str(),
             Fault::Host(_) => Kind::Host.as_str(),
         }
@@ -60,7 +80,7 @@ impl Fault {
 
     pub(crate) fn message(&self) -> String {
         match self {
-            Fault::Usage(message) => message.clone(),
+            Fault::Usage(message) | Fault::Build(message) => message.clone(),
             Fault::Refused { failure, .. } => failure.message.clone(),
             Fault::Host(error) => format!("{error:#}"),
         }
@@ -69,6 +89,7 @@ impl Fault {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Fault::Usage(_) => USAGE,
+            Fault::Build(_) => FAILED,
             Fault::Refused { failure, .. } => of_failure(failure),
             Fault::Host(_) => HOST,
         })

@@ -67,7 +67,8 @@ pub(crate) async fn run(args: InspectArgs, config: &Config) -> Result<ExitCode, 
     Ok(if refusal.is_some() { ExitCode::from(exit::REFUSED) } else { ExitCode::SUCCESS })
 }
 
-fn wasm(source: &Source) -> Result<Vec<u8>, Failure> {
+/// A source's bytes, assembled if it is text.
+pub(crate) fn wasm(source: &Source) -> Result<Vec<u8>, Failure> {
     match source.content()? {
         Content::Wasm(wasm) => Ok(wasm.to_vec()),
         Content::Text(text) => ampule::assemble(text),
@@ -146,7 +147,7 @@ fn document(text: &mut String, title: &str, value: Option<&Value>) {
 }
 
 /// A size in bytes, and in a unit that can be read.
-fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     match bytes {
         0..1_024 => format!("{bytes} bytes"),
         1_024..1_048_576 => format!("{bytes} bytes ({:.1} KiB)", bytes as f64 / 1_024.0),

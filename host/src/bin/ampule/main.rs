@@ -5,18 +5,24 @@
 
 mod args;
 mod backtrace;
+mod build;
 mod compile_child;
+mod completions;
 mod config;
+mod dev;
 mod eval;
 mod exit;
 mod inspect;
 mod interpreters;
+mod job_help;
 mod live;
+mod new;
 mod printable;
 mod program;
 mod report;
 mod run;
 mod signals;
+mod test;
 mod typed_kwargs;
 mod values;
 mod wire;
@@ -44,8 +50,15 @@ fn main() -> ExitCode {
     let (json, ended) = match cli.command {
         Command::Run(args) => (args.job.json, exit::on_runtime(run::run(args, &config))),
         Command::Eval(args) => (args.job.json, exit::on_runtime(eval::run(args, &config))),
+        // Its own document tells of a refusal too.
+        Command::Test(args) => (false, exit::on_runtime(test::run(args, &config))),
         Command::Interpreters(args) => (args.json, exit::on_runtime(interpreters::run(args, &config))),
         Command::Inspect(args) => (args.json, exit::on_runtime(inspect::run(args, &config))),
+        Command::New(args) => (false, new::run(&args)),
+        Command::Build(args) => (args.json, build::run(args)),
+        Command::Dev(args) => (false, exit::on_runtime(dev::run(args, &config))),
+        Command::Completions { shell } => (false, completions::run(shell)),
+        Command::CompleteKwargs { line } => (false, completions::kwargs(&line, &config)),
         Command::CompileChild { metering } => return compile_child::run(metering),
     };
     ended.unwrap_or_else(|fault| refuse(&fault, json))

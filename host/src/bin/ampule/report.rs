@@ -61,7 +61,7 @@ pub(crate) fn note(out: &mut impl Write, text: &str) {
 pub(crate) fn fault(out: &mut impl Write, fault: &Fault) {
     match fault {
         Fault::Refused { failure, .. } => self::failure(out, failure),
-        Fault::Usage(message) => headline(out, &printable(message)),
+        Fault::Usage(message) | Fault::Build(message) => headline(out, &printable(message)),
         Fault::Host(_) => headline(out, &format!("host: {}", printable(&fault.message()))),
     }
 }
@@ -73,6 +73,14 @@ pub(crate) fn refusal(out: &mut impl Write, failure: &Failure) {
 
 /// Why a job failed, with all that helps to mend it.
 pub(crate) fn failure(out: &mut impl Write, failure: &Failure) {
+    failure_facts(out, failure);
+    if let Some(hint) = hint(failure) {
+        note(out, &format!("  hint: {hint}"));
+    }
+}
+
+/// Why a job failed, without the hints that only `ampule run` can follow.
+pub(crate) fn failure_facts(out: &mut impl Write, failure: &Failure) {
     failed(out, failure);
     // Whatever compiles to wasm panics and aborts by `unreachable`; to say so of anything but a trap is noise.
     if let Some(code) = failure.trap.filter(|_| failure.kind == Kind::Trap) {
@@ -92,9 +100,6 @@ pub(crate) fn failure(out: &mut impl Write, failure: &Failure) {
     }
     if !failure.returns.is_empty() {
         let _ = writeln!(out, "  returned before: {}", shortened(&failure.returns));
-    }
-    if let Some(hint) = hint(failure) {
-        note(out, &format!("  hint: {hint}"));
     }
 }
 
@@ -132,7 +137,7 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         (Kind::TimedOut, _) => Some("`--timeout` gives it longer, such as `--timeout 1m`"),
         (Kind::OutOfFuel, _) => Some("`--fuel` gives it more; without it there is no budget, only the timeout"),
         (Kind::OutOfMemory, _) => Some("`--memory` gives it more, such as `--memory 1GiB`"),
-        (Kind::BadKwargs, _) => Some("`ampule inspect` shows which arguments the program takes"),
+        (Kind::BadKwargs, _) => Some("`ampule run --help-job PROGRAM` shows which arguments it takes"),
         (Kind::BadProgram, _) => Some("`ampule inspect` shows what the program is and what it imports"),
         (Kind::Denied, _) => Some("`--dir` and `--env` asked for more than this runner grants"),
         (_, Some(true)) => Some("the job says that another attempt may succeed"),

@@ -18,7 +18,7 @@ use crate::exit::{self, Fault};
 use crate::live::Live;
 use crate::program::{Content, Source};
 use crate::signals::Signals;
-use crate::{report, typed_kwargs, wire};
+use crate::{job_help, report, typed_kwargs, wire};
 
 /// The most that is read for `--kwargs` and `--stdin`, which are held in memory.
 const INPUT_BYTES: u64 = 256 << 20;
@@ -28,6 +28,9 @@ const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs one job of a program and reports it.
 pub(crate) async fn run(args: Box<RunArgs>, config: &Config) -> Result<ExitCode, Fault> {
+    if args.help_job {
+        return job_help::run(&args.program, config);
+    }
     // Read before signals are caught, so that Ctrl-C ends a wait for stdin.
     let inputs = Inputs::read(&args.job)?;
     let source = Source::find(&args.program, config)?;
@@ -54,10 +57,25 @@ pub(crate) struct Notice {
 }
 
 impl Desk {
+    /// For one job.
     pub(crate) fn open(cache: &CacheArgs, config: &Config) -> Result<Self, Fault> {
+        Desk::for_jobs(1, cache, config)
+    }
+
+    /// For so many jobs at once.
+    pub(crate) fn for_jobs(jobs: usize, cache: &CacheArgs, config: &Config) -> Result<Self, Fault> {
         let cache = config.cache(cache);
         let (signals, live) = (Signals::catch()?, Live::new());
-        Ok(Desk { cached: cache.is_some(), runner: runner(cache)?, live, signals })
+        Ok(Desk { cached: cache.is_some(), runner: runner(jobs, cache)?, live, signals })
+    }
+
+    /// Waits for work, unless a signal comes first.
+    pub(crate) async fn unless_stopped<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Fault> {
+        tokio::select! {
+            biased;
+            () = self.signals.asked_to_stop() => Err(Failure::new(Kind::Cancelled, "stopped by a signal").into()),
+            done = work => Ok(done),
+        }
     }
 
     /// Waits for a program, and says so if it takes long.
@@ -103,11 +121,11 @@ impl Desk {
     }
 }
 
-/// A runner for one job: one thread for the guest, and one slot, so that it starts in no time.
-pub(crate) fn runner(cache: Option<PathBuf>) -> Result<Runner, Fault> {
+/// A runner for so many jobs at once: a thread and a slot for each and no more, so that it starts in no time.
+pub(crate) fn runner(jobs: usize, cache: Option<PathBuf>) -> Result<Runner, Fault> {
     let executable = std::env::current_exe().map_err(|error| anyhow::Error::new(error).context("this executable"))?;
     let compiler = Compiler::Child { executable, arguments: vec!["compile-child".to_owned()] };
-    let builder = Runner::builder().guest_threads(1).pool_size(1).compiler(compiler);
+    let builder = Runner::builder().guest_threads(jobs).pool_size(jobs).compiler(compiler);
     let builder = match cache {
         Some(directory) => builder.cache_directory(directory),
         None => builder,
@@ -115,7 +133,7 @@ pub(crate) fn runner(cache: Option<PathBuf>) -> Result<Runner, Fault> {
     Ok(builder.build()?)
 }
 
-async fn load(runner: &Runner, source: &Source) -> Result<Program, LoadError> {
+pub(crate) async fn load(runner: &Runner, source: &Source) -> Result<Program, LoadError> {
     match source.content()? {
         Content::Wasm(wasm) => runner.load(wasm).await,
         Content::Text(text) => runner.load_wat(text).await,

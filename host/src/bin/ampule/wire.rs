@@ -24,11 +24,13 @@ pub(crate) fn outcome(outcome: &Outcome) -> Value {
     })
 }
 
-/// The document of a run that there was not. Its failure may be of kind `usage`, which no job has.
+/// The document of a run that there was not. Its failure may be of kind `usage` or `build`, which no job has.
 pub(crate) fn refused(fault: &Fault) -> Value {
     let (failure, program) = match fault {
         Fault::Refused { failure, program } => (self::failure(failure), *program),
-        Fault::Usage(_) | Fault::Host(_) => (json!({ "kind": fault.kind(), "message": fault.message() }), None),
+        Fault::Usage(_) | Fault::Build(_) | Fault::Host(_) => {
+            (json!({ "kind": fault.kind(), "message": fault.message() }), None)
+        }
     };
     json!({
         "id": null,
