@@ -41,12 +41,15 @@ build: setup ## Builds the release binary
 run: build jobs ## Runs the example jobs on real input
 	@AMPULE=$(AMPULE) AMPULE_CATALOG=$(WASM) sh jobs/demo.sh
 
-test: setup ## Runs every test: host, guest SDK, jobs, interpreters, documents
+test: setup ## Runs every test: host, guest SDK, jobs and their suites, interpreters, documents
 	@echo "== building the tests (the first time some ten minutes on two cores: wasmtime is compiled)"
 	@$(MAKE) --no-print-directory interpreters
 	@sh jobs/languages/build quick
 	@echo "== examples in the documents"
 	@$(CARGO) test --quiet --doc --workspace
+	@echo "== the suites of the example jobs"
+	@$(CARGO) test --quiet --workspace --no-run
+	@AMPULE_CATALOG=$(WASM) $(TARGET)/debug/ampule test jobs
 	@echo "== everything else"
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --workspace --no-fail-fast; \

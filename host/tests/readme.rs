@@ -22,6 +22,7 @@ fn every_command_prints_what_stands_below_it() {
             assert!(command.starts_with("ampule "), "a command of ours: {command}");
             let output = Command::new("sh")
                 .args(["-c", command])
+                .current_dir(workspace())
                 .env_clear()
                 .env("PATH", &path)
                 .env("AMPULE_CATALOG", &catalog)

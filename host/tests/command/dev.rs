@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -100,11 +100,10 @@ impl Dev {
     }
 
     fn until(&mut self, wanted: &str) {
-        let mut told = Vec::new();
+        let (mut told, deadline) = (Vec::new(), Instant::now() + GIVE_UP);
         while told.last().is_none_or(|line: &String| !line.contains(wanted)) {
-            told.push(
-                self.lines.recv_timeout(GIVE_UP).unwrap_or_else(|_| panic!("expected {wanted:?}, found {told:?}")),
-            );
+            let left = deadline.saturating_duration_since(Instant::now());
+            told.push(self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("expected {wanted:?}, found {told:?}")));
         }
     }
 
