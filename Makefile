@@ -17,7 +17,7 @@ BUILD_JOBS := $(CARGO) build --quiet --package ampule-jobs --bins --target wasm3
 help: ## Lists the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 12
 
-setup: ## Installs what is missing: a C linker (through apt, as root) and the wasm target
+setup: ## Installs what is missing: a C linker and Python (through apt, as root), the wasm target
 	@sh .ci/setup
 
 jobs: setup ## Builds the example jobs to wasm
