@@ -75,14 +75,13 @@ async fn what_is_no_program_is_refused_by_what_it_is() {
     }
 }
 
-/// What a cache file holds after its authentication code and what is known about the program: what wasmtime would run
-/// without asking.
+/// The last part of a cache file: what wasmtime would run without asking.
 async fn compiled_somewhere() -> Vec<u8> {
     let (_home, cache) = home();
     load(&cached(&cache), &returning(&["1"])).await;
     let file = fs::read(cache_file(&cache)).expect("the file");
-    let about_bytes = u64::from_le_bytes(file[32..40].try_into().expect("eight bytes")) as usize;
-    file[40 + about_bytes..].to_vec()
+    let about_bytes = u64::from_le_bytes(file[32..40].try_into().expect("eight bytes"));
+    file[40 + about_bytes as usize..].to_vec()
 }
 
 #[tokio::test]
@@ -384,10 +383,8 @@ fn a_cache_directory_that_others_can_enter_is_refused() {
     for mode in [0o755, 0o770, 0o701, 0o720] {
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).expect("it is ours");
         let refused = builder().cache_directory(directory.path()).build();
-        assert!(
-            matches!(&refused, Err(Error::Cache { message, .. }) if message.contains("0700")),
-            "{mode:o}: {refused:?}"
-        );
+        let says = |message: &str| message.contains("0700");
+        assert!(matches!(&refused, Err(Error::Cache { message, .. }) if says(message)), "{mode:o}: {refused:?}");
     }
 }
 

@@ -10,7 +10,8 @@ use wasmparser::component_types::{
 use wasmparser::types::{Types, TypesRef};
 use wasmparser::{Parser, Payload, ValidPayload, Validator};
 
-use super::{Export, Import, Sections, World, bad_program, invalid, within};
+use super::sections::Sections;
+use super::{Export, Import, World, bad_program, invalid, within};
 use crate::engine::ALLOWED;
 use crate::failure::Failure;
 use crate::limits::ProgramLimits;
