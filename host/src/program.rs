@@ -22,6 +22,7 @@ pub struct Program(pub(crate) Arc<Loaded>);
 pub(crate) struct Loaded {
     pub(crate) inspection: Inspection,
     imports_wasi: bool,
+    worlds: Vec<World>,
     kwargs_schema: Option<KwargsSchema>,
     code: Code,
     linked: Linked,
@@ -73,6 +74,7 @@ impl Loaded {
         Ok(Loaded {
             linked: code.link(linkers, &inspection)?,
             imports_wasi: inspection.imports_wasi(),
+            worlds: inspection.worlds(),
             inspection,
             kwargs_schema,
             code,
@@ -105,11 +107,10 @@ impl Loaded {
     }
 
     fn entry_refusal(&self, has_source: bool) -> Option<Failure> {
-        let worlds = self.inspection.worlds();
-        if has_source && !worlds.contains(&World::Interpreter) {
+        if has_source && !self.worlds.contains(&World::Interpreter) {
             return Some(bad_program("expected an interpreter to run the source, found a program that reads none"));
         }
-        (!has_source && worlds == [World::Interpreter])
+        (!has_source && self.worlds == [World::Interpreter])
             .then(|| bad_program("expected a source, since the program is an interpreter; the job has none"))
     }
 }
