@@ -1,7 +1,6 @@
 //! The one job of `jobs/languages/`, in every language that this machine could build: the interface is the same to all.
 //!
-//! `jobs/languages/build quick` makes those that must be there, or says in a file what the machine lacks; the others
-//! are run if they were built. What is not run is printed.
+//! `jobs/languages/build all` makes them, or says in a file what the machine lacks. What is not run is printed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,15 +8,8 @@ use ampule::{Job, Kind, Program, Runner};
 use ampule_tests::{failure, load, run, runner};
 use serde_json::json;
 
-/// Whether `make test` builds it: it does if the toolchain is small to download.
-#[derive(PartialEq)]
-enum Built {
-    ByTheTests,
-    OnRequest,
-}
-
 /// The program in `language`, unless this machine does not have it for a reason that is known.
-async fn program(runner: &Runner, language: &str, built: Built) -> Option<Program> {
+async fn program(runner: &Runner, language: &str) -> Option<Program> {
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/languages");
     let file = |extension: &str| -> PathBuf { programs.join(language).with_extension(extension) };
     let wasm = file("wasm");
@@ -25,9 +17,8 @@ async fn program(runner: &Runner, language: &str, built: Built) -> Option<Progra
         return Some(runner.load_file(wasm).await.expect("what a compiler makes is accepted"));
     }
     let missing = std::fs::read_to_string(file("missing")).ok();
-    let why = missing.or((built == Built::OnRequest).then(|| format!("`jobs/languages/build {language}` builds it")));
     let why =
-        why.unwrap_or_else(|| panic!("expected {}, found none; run `jobs/languages/build quick`", wasm.display()));
+        missing.unwrap_or_else(|| panic!("expected {}, found none; run `jobs/languages/build all`", wasm.display()));
     eprintln!("not run: {language}: {}", why.trim());
     None
 }
@@ -48,9 +39,9 @@ async fn adds(runner: &Runner, program: &Program) {
     assert_eq!((failure.kind, failure.error_type.as_deref()), (Kind::Guest, Some("bad_kwargs")), "no testvar");
 }
 
-async fn language_adds(language: &str, built: Built) {
+async fn language_adds(language: &str) {
     let runner = runner();
-    if let Some(program) = program(&runner, language, built).await {
+    if let Some(program) = program(&runner, language).await {
         adds(&runner, &program).await;
     }
 }
@@ -66,42 +57,42 @@ async fn a_job_in_wasm_text_adds() {
 
 #[tokio::test]
 async fn a_job_in_rust_without_the_sdk_adds() {
-    language_adds("rust-wasip1", Built::ByTheTests).await;
+    language_adds("rust-wasip1").await;
 }
 
 #[tokio::test]
 async fn a_job_in_assemblyscript_adds() {
-    language_adds("assemblyscript", Built::ByTheTests).await;
+    language_adds("assemblyscript").await;
 }
 
 #[tokio::test]
 async fn a_job_in_c_adds() {
-    language_adds("c", Built::OnRequest).await;
+    language_adds("c").await;
 }
 
 #[tokio::test]
 async fn a_job_in_zig_adds() {
-    language_adds("zig", Built::OnRequest).await;
+    language_adds("zig").await;
 }
 
 #[tokio::test]
 async fn a_job_in_go_adds() {
-    language_adds("go", Built::OnRequest).await;
+    language_adds("go").await;
 }
 
 // Components.
 
 #[tokio::test]
 async fn a_job_in_rust_that_is_a_component_adds() {
-    language_adds("rust-wasip2", Built::ByTheTests).await;
+    language_adds("rust-wasip2").await;
 }
 
 #[tokio::test]
 async fn a_job_in_javascript_adds() {
-    language_adds("javascript", Built::ByTheTests).await;
+    language_adds("javascript").await;
 }
 
 #[tokio::test]
 async fn a_job_in_python_adds() {
-    language_adds("python", Built::ByTheTests).await;
+    language_adds("python").await;
 }
