@@ -3,7 +3,9 @@
 //! Only values here; what a wasmtime error means is decided in `outcome.rs`.
 
 use std::fmt;
+use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What kind of failure: stable names for databases, metrics, exit codes and retry rules.
@@ -36,6 +38,10 @@ pub enum Kind {
     LogOverflow,
     /// The run was cancelled, or its runner went away.
     Cancelled,
+    /// A queued job waited past the moment by which it had to start.
+    Expired,
+    /// A queued job's worker died on every attempt.
+    Lost,
     /// A closure that was to be told of the end failed itself.
     Callback,
     /// The host failed while running the job.
@@ -43,6 +49,27 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 17] = [
+        Kind::Guest,
+        Kind::Panic,
+        Kind::Trap,
+        Kind::Exit,
+        Kind::OutOfFuel,
+        Kind::TimedOut,
+        Kind::OutOfMemory,
+        Kind::BadReturn,
+        Kind::BadKwargs,
+        Kind::BadProgram,
+        Kind::Denied,
+        Kind::LogOverflow,
+        Kind::Cancelled,
+        Kind::Expired,
+        Kind::Lost,
+        Kind::Callback,
+        Kind::Host,
+    ];
+
     /// The stable name, in snake case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -60,6 +87,8 @@ impl Kind {
             Kind::Denied => "denied",
             Kind::LogOverflow => "log_overflow",
             Kind::Cancelled => "cancelled",
+            Kind::Expired => "expired",
+            Kind::Lost => "lost",
             Kind::Callback => "callback",
             Kind::Host => "host",
         }
@@ -75,6 +104,27 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Kind::ALL.into_iter().find(|kind| kind.as_str() == name);
+        known.ok_or_else(|| format!("expected a kind of failure, such as `guest`, found {name:?}"))
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -107,6 +157,21 @@ pub enum TrapCode {
 }
 
 impl TrapCode {
+    /// Every code.
+    pub const ALL: [TrapCode; 11] = [
+        TrapCode::Unreachable,
+        TrapCode::MemoryOutOfBounds,
+        TrapCode::TableOutOfBounds,
+        TrapCode::IndirectCallToNull,
+        TrapCode::BadSignature,
+        TrapCode::IntegerOverflow,
+        TrapCode::IntegerDivideByZero,
+        TrapCode::BadConversionToInteger,
+        TrapCode::StackOverflow,
+        TrapCode::HostCall,
+        TrapCode::Other,
+    ];
+
     /// The stable name, in snake case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -123,6 +188,15 @@ impl TrapCode {
             TrapCode::HostCall => "host_call",
             TrapCode::Other => "other",
         }
+    }
+}
+
+impl FromStr for TrapCode {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = TrapCode::ALL.into_iter().find(|code| code.as_str() == name);
+        known.ok_or_else(|| format!("expected a trap's code, such as `unreachable`, found {name:?}"))
     }
 }
 

@@ -23,6 +23,18 @@ impl JobId {
     pub(crate) fn fresh() -> Self {
         JobId(uuid::Uuid::now_v7())
     }
+
+    /// The sixteen bytes of the UUID, in the order in which they are written and sort.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The id with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        JobId(uuid::Uuid::from_bytes(bytes))
+    }
 }
 
 impl fmt::Display for JobId {
@@ -49,6 +61,18 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Digest(Sha256::digest(bytes).into())
+    }
+
+    /// The thirty-two bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// The digest with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Digest(bytes)
     }
 
     /// Sixty-four hexadecimal digits.

@@ -25,6 +25,8 @@
 //! | `call`, `live`, `end` | whom to tell, who is alive, how it is told |
 //! | `admission` | who may start |
 //! | `runner` | all of it together |
+//! | `queue` | jobs that survive: what a durable queue promises, on SQLite and on PostgreSQL |
+//! | `schedule`, `worker` | when a schedule's ticks are; who claims jobs, runs them and settles them |
 //! | `suite` | cases of jobs, read from files, run and judged |
 
 mod abi;
@@ -56,13 +58,19 @@ mod loader;
 mod memory;
 mod outcome;
 mod program;
+#[cfg(feature = "queue")]
+pub mod queue;
 mod runner;
 mod sandbox;
+#[cfg(feature = "queue")]
+pub mod schedule;
 mod schema;
 #[cfg(feature = "suite")]
 pub mod suite;
 mod ticker;
 mod wasi;
+#[cfg(feature = "queue")]
+mod worker;
 
 pub use serde_json::Value;
 
@@ -83,6 +91,8 @@ pub use crate::outcome::{Fuel, Outcome, Usage};
 pub use crate::program::Program;
 pub use crate::runner::{Delayed, Load, Runner, RunnerBuilder, Shutdown, assemble};
 pub use crate::schema::Parameter;
+#[cfg(feature = "queue")]
+pub use crate::worker::{Drained, Worker, WorkerBuilder};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -33,6 +33,23 @@ pub struct Outcome {
     pub callback_failures: Vec<Failure>,
 }
 
+impl Outcome {
+    /// How something ended that no sandbox ran: with these returned values, or with this failure; nothing used, nothing
+    /// written.
+    #[must_use]
+    pub fn of(id: JobId, result: Result<Vec<Value>, Failure>) -> Self {
+        let (result, returns) = match result {
+            Ok(returns) => (Ok(value_of(&returns)), returns),
+            Err(failure) => {
+                let returns = failure.returns.clone();
+                (Err(failure), returns)
+            }
+        };
+        let (usage, output) = (Usage::default(), Output::default());
+        Outcome { id, program: None, result, returns, usage, output, callback_failures: Vec::new() }
+    }
+}
+
 /// What a run used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
