@@ -64,6 +64,8 @@ lint: interpreters ## Checks format, lints, documentation and layers
 
 layers: ## Checks that each layer compiles without the next
 	$(CARGO) check --quiet --package ampule --lib --no-default-features
+	$(CARGO) check --quiet --package ampule --lib --no-default-features --features queue
+	$(CARGO) check --quiet --package ampule --lib --no-default-features --features postgres
 	$(CARGO) check --quiet --package ampule --lib --bins
 	$(CARGO) check --quiet --package ampule --lib --bins --features interpreters
 

@@ -42,13 +42,18 @@ fn modules(sources: &Path) -> HashMap<String, Vec<PathBuf>> {
             continue;
         }
         let files = modules.entry(name).or_default();
-        if entry.is_dir() {
-            files.extend(fs::read_dir(&entry).expect("a module").map(|part| part.expect("an entry").path()));
-        } else {
-            files.push(entry);
-        }
+        files.extend(sources_below(&entry));
     }
     modules
+}
+
+/// The file itself, or every Rust file in the directory and below.
+fn sources_below(path: &Path) -> Vec<PathBuf> {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).expect("a module").map(|entry| entry.expect("an entry").path());
+        return entries.flat_map(|entry| sources_below(&entry)).collect();
+    }
+    path.extension().filter(|ending| *ending == "rs").map(|_| path.to_owned()).into_iter().collect()
 }
 
 /// The modules that a file names after `use crate::`, and those it names in passing.
