@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::callback::{Callback, Delivery};
 use super::retry::RetryPolicy;
 use super::{Error, Timestamp, milliseconds};
 use crate::job::{Job, JobId, ProgramRef};
 
+/// How deep kwargs may be nested: as deep as JSON text is read.
+const MAX_DEPTH: usize = 128;
 /// The longest name of a queue, a tenant or a tag, in bytes.
 const MAX_NAME_BYTES: usize = 100;
 /// The longest unique key, in bytes: an index has to carry it.
@@ -335,12 +338,23 @@ fn check_job(job: &Job) -> Result<(), Error> {
         let expected = format!("at most {} bytes without a NUL", 10 * MAX_NAME_BYTES);
         return Err(Error::invalid("name", expected, format!("{:?}", job.name)));
     }
+    if job.kwargs.as_object().values().any(|value| is_deeper(value, MAX_DEPTH)) {
+        return Err(Error::invalid("kwargs", format!("at most {MAX_DEPTH} levels"), "more"));
+    }
     let refused = |error: crate::error::Error| match error {
         crate::error::Error::Limit { field, expected, found } => Error::Invalid { field, expected, found },
         other => Error::invalid("grants", "grants that a run can be given", other.to_string()),
     };
     job.limits.over(&crate::limits::Limits::default()).check().map_err(refused)?;
     job.grants.check().map_err(refused)
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|field| is_deeper(field, levels - 1)),
+        _ => false,
+    }
 }
 
 impl Unique {

@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::new_job::Payload;
 use crate::capture::{Output, Truncated};
 use crate::events::Event;
 use crate::failure::{Backtrace, Failure, Frame, Kind, LogLevel, LogLine};
@@ -96,6 +98,14 @@ enum EventDocument {
     Log(LogDocument),
 }
 
+pub(super) fn payload_to_json(payload: &Payload) -> String {
+    to_json(payload)
+}
+
+pub(super) fn payload_from_json(json: &str) -> Result<Payload, serde_json::Error> {
+    read(json)
+}
+
 pub(super) fn outcome_to_json(outcome: &Outcome) -> String {
     let Outcome { id: _, program, result, returns, usage, output, callback_failures: _ } = outcome;
     let failure = result.as_ref().err().map(|failure| {
@@ -119,8 +129,7 @@ pub(super) fn outcome_to_json(outcome: &Outcome) -> String {
 }
 
 pub(super) fn outcome_from_json(id: JobId, json: &str) -> Result<Outcome, serde_json::Error> {
-    let OutcomeDocument { program, returns, failure, usage, stdout, stderr, logs, truncated } =
-        serde_json::from_str(json)?;
+    let OutcomeDocument { program, returns, failure, usage, stdout, stderr, logs, truncated } = read(json)?;
     let (stdout_bytes, stderr_bytes, log_lines) = truncated;
     let output = Output {
         stdout: stdout.into_bytes(),
@@ -155,7 +164,7 @@ pub(super) fn event_to_json(event: &Event) -> String {
 }
 
 pub(super) fn event_from_json(json: &str) -> Result<Event, serde_json::Error> {
-    Ok(match serde_json::from_str(json)? {
+    Ok(match read(json)? {
         EventDocument::Return(value) => Event::Return(value),
         EventDocument::Progress(value) => Event::Progress(value),
         EventDocument::Log(line) => Event::Log(line.read()),
@@ -164,6 +173,16 @@ pub(super) fn event_from_json(json: &str) -> Result<Event, serde_json::Error> {
 
 fn to_json(document: &impl Serialize) -> String {
     serde_json::to_string(document).expect("plain data with string keys has a JSON form")
+}
+
+/// Reads a document of our own. A value of a guest that is as deep as JSON is read elsewhere lies a few levels deeper
+/// here, so the reader's own limit is lifted; what may be stored is bounded where it came in.
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.disable_recursion_limit();
+    let document = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(document)
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -305,6 +324,17 @@ mod tests {
         };
         let json = outcome_to_json(&outcome);
         assert_eq!(json, r#"{"returns":[3],"usage":{"wall_ns":0,"waited_ns":0,"memory_peak_bytes":0}}"#);
+    }
+
+    #[test]
+    fn a_value_as_deep_as_a_guest_may_return_is_read_back() {
+        let deepest = format!("{}1{}", "[".repeat(127), "]".repeat(127));
+        let value: Value = serde_json::from_str(&deepest).expect("as deep as JSON is read");
+        let failure = Failure { returns: vec![value.clone()], ..Failure::new(Kind::Guest, "no") };
+        let outcome = Outcome::of(JobId::fresh(), Err(failure));
+        assert_eq!(outcome_from_json(outcome.id, &outcome_to_json(&outcome)).expect("what was written"), outcome);
+        let event = Event::Progress(value);
+        assert_eq!(event_from_json(&event_to_json(&event)).expect("what was written"), event);
     }
 
     #[test]
