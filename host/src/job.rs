@@ -78,13 +78,28 @@ impl Digest {
     /// Sixty-four hexadecimal digits.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.hex().iter().map(|digit| char::from(*digit)).collect()
+    }
+}
+
+impl Digest {
+    /// The digits as ASCII. Written for every job that is stored, so it allocates nothing.
+    fn hex(&self) -> [u8; 64] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        hex
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.to_hex())
+        let hex = self.hex();
+        f.write_str("sha256:")?;
+        f.write_str(std::str::from_utf8(&hex).expect("digits are ASCII"))
     }
 }
 
@@ -311,6 +326,8 @@ mod tests {
     fn a_digest_reads_back_and_a_bad_one_is_a_name() {
         let digest = Digest::of(b"\0asm");
         assert_eq!(digest.to_string().parse(), Ok(digest));
+        let known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").to_hex(), known, "of nothing, as FIPS 180 has it");
         assert_eq!(ProgramRef::from(digest.to_string().as_str()), ProgramRef::Digest(digest));
         assert_eq!(ProgramRef::from("sha256:zz"), ProgramRef::Name("sha256:zz".into()));
         assert_eq!(ProgramRef::from("language:python").to_string(), "language:python");
