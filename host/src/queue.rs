@@ -29,11 +29,13 @@ use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub(crate) use self::callback::follow_up;
 pub use self::callback::{Callback, Delivery, Ended, Target};
 pub use self::change::{Change, Selection};
 pub use self::error::Error;
 pub use self::filter::{Filter, Page};
 pub use self::lease::{Claim, Claimed, Lease, LeaseKey, Queues, Renewed, WorkerId};
+pub(crate) use self::new_job::check_name;
 pub use self::new_job::{Enqueued, NewJob, Payload, Start, Unique, UniqueScope, Work};
 pub use self::open::{QueueUrl, open};
 #[cfg(feature = "postgres")]

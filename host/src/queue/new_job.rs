@@ -373,7 +373,7 @@ impl Unique {
 }
 
 /// A name that is safe in a table, a label and a URL.
-pub(super) fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
+pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte);
     if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(plain) {
         return Ok(());

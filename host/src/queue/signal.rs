@@ -56,6 +56,11 @@ impl Bell {
         });
     }
 
+    /// Whether anybody may be waiting.
+    pub(super) fn is_heard(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
     pub(super) fn signals(&self) -> Signals {
         let receiver = self.0.subscribe();
         let seen = *receiver.borrow();
@@ -91,8 +96,10 @@ impl Signals {
     }
 
     async fn past(&mut self, count: impl Fn(&Counts) -> u64, seen: u64) -> u64 {
-        match self.receiver.wait_for(|counts| count(counts) != seen).await {
-            Ok(counts) => count(&counts),
+        // Nothing of the channel's lock is kept over the second wait, so that the future can be sent.
+        let found = self.receiver.wait_for(|counts| count(counts) != seen).await.map(|counts| count(&counts));
+        match found {
+            Ok(found) => found,
             Err(_) => std::future::pending().await,
         }
     }
