@@ -33,9 +33,18 @@ pub(crate) struct Callbacks {
     pub(crate) at_return_kwargs: Kwargs,
     pub(crate) at_err: Option<AtErr>,
     pub(crate) at_err_kwargs: Kwargs,
+    /// Whether whoever holds the handle tells of a failure, so that it is not logged for want of an `at_err`.
+    pub(crate) quiet: bool,
 }
 
 impl<W> Call<W> {
+    /// Leaves it to the holder of the handle to tell of a failure.
+    #[cfg(feature = "queue")]
+    pub(crate) fn quiet(mut self) -> Self {
+        self.callbacks.quiet = true;
+        self
+    }
+
     /// Called with the value and `at_return_kwargs` if the run returns.
     pub fn at_return<E: Into<BoxError>>(
         mut self,

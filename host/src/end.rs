@@ -142,7 +142,7 @@ impl Drop for Delivery {
 
 /// Calls the one callback that is due, and `at_err` once more if `at_return` failed. Returns what failed.
 fn call_back(callbacks: Callbacks, outcome: &Outcome) -> Vec<Failure> {
-    let Callbacks { at_return, at_return_kwargs, at_err, at_err_kwargs } = callbacks;
+    let Callbacks { at_return, at_return_kwargs, at_err, at_err_kwargs, quiet } = callbacks;
     let mut failures = Vec::new();
     let failure = match (&outcome.result, at_return) {
         (Ok(_), None) => return failures,
@@ -152,6 +152,7 @@ fn call_back(callbacks: Callbacks, outcome: &Outcome) -> Vec<Failure> {
             failures.push(failure.clone());
             failure
         }
+        (Err(_), _) if quiet => return failures,
         (Err(failure), _) => failure.clone(),
     };
     match at_err {

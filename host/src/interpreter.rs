@@ -173,6 +173,11 @@ impl Interpreters {
         })
     }
 
+    #[cfg(feature = "queue")]
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Seat>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }

@@ -163,6 +163,18 @@ impl Runner {
         self.0.core.catalog.interpreters.all().into_iter().map(language).collect()
     }
 
+    /// The languages alone, without a look at the cache: asked for each time that a worker claims.
+    #[cfg(feature = "queue")]
+    pub(crate) fn language_names(&self) -> Vec<String> {
+        self.0.core.catalog.interpreters.names()
+    }
+
+    /// The program with this digest, if somebody holds it.
+    #[cfg(feature = "queue")]
+    pub(crate) fn loaded(&self, digest: &Digest) -> Option<Program> {
+        self.0.core.catalog.loaded(digest)
+    }
+
     /// Makes a language's interpreter ready, so that the first job does not wait for it: a large one takes a processor
     /// some twenty seconds, once for a cache. Goes on to the end even if the future is dropped.
     ///
@@ -180,10 +192,15 @@ impl Runner {
     /// [`Error::UnknownProgram`], [`Error::UnknownLanguage`], and [`Error::Limit`] or [`Error::Grant`] for a job that no run could be given.
     /// No callback is called then. All else, refusals of the job included, comes to `at_err`.
     pub fn run_async(&self, call: impl Into<Call<Job>>) -> Result<JobHandle, Error> {
-        let Call { work: job, callbacks } = call.into();
+        self.run_as(JobId::fresh(), call.into())
+    }
+
+    /// As [`Runner::run_async`], under an id that the job has already.
+    pub(crate) fn run_as(&self, id: JobId, call: Call<Job>) -> Result<JobHandle, Error> {
+        let Call { work: job, callbacks } = call;
         let accepted = self.accept(&job)?;
         let place = self.0.core.sealed.enter()?;
-        let (run, handle) = self.enlist(job, accepted, callbacks, Status::Waiting);
+        let (run, handle) = self.enlist(id, job, accepted, callbacks, Status::Waiting);
         if let Some(run) = run {
             self.0.handle.spawn(run.serve(place));
         }
@@ -208,7 +225,7 @@ impl Runner {
             return Err(Error::Busy { waiting, max_waiting: MAX_DELAYED });
         }
         let name = job.name.clone();
-        let (run, handle) = self.enlist(job, accepted, callbacks, Status::Delayed);
+        let (run, handle) = self.enlist(JobId::fresh(), job, accepted, callbacks, Status::Delayed);
         if let Some(run) = run {
             let entry = Delayed { name, due: SystemTime::now() + delay, control: handle.control() };
             self.0.core.delayed().insert(handle.id(), entry);
@@ -229,10 +246,15 @@ impl Runner {
     /// # Errors
     /// [`Error::NoRuntime`], [`Error::Busy`], [`Error::ShuttingDown`].
     pub fn run_thread(&self, call: Call<Closure>) -> Result<JobHandle, Error> {
+        self.run_thread_as(JobId::fresh(), call)
+    }
+
+    /// As [`Runner::run_thread`], under an id that the work has already.
+    pub(crate) fn run_thread_as(&self, id: JobId, call: Call<Closure>) -> Result<JobHandle, Error> {
         let Call { work, callbacks } = call;
         let caller = self.caller()?;
         let place = self.0.core.native.enter()?;
-        let (end, handle) = self.begin(caller, callbacks, None, self.0.core.limits.event_count, Status::Waiting);
+        let (end, handle) = self.begin(id, caller, callbacks, None, self.0.core.limits.event_count, Status::Waiting);
         let (core, control, threads) = (Arc::clone(&self.0.core), handle.control(), self.0.handle.clone());
         self.0.handle.spawn(run::serve_native(core, control, threads, work, end, place));
         Ok(handle)
@@ -288,10 +310,17 @@ impl Runner {
     }
 
     /// Makes a run of an accepted job; none if the job itself is refused, whose end is then under way.
-    fn enlist(&self, job: Job, accepted: Accepted, callbacks: Callbacks, status: Status) -> (Option<Run>, JobHandle) {
+    fn enlist(
+        &self,
+        id: JobId,
+        job: Job,
+        accepted: Accepted,
+        callbacks: Callbacks,
+        status: Status,
+    ) -> (Option<Run>, JobHandle) {
         let core = &self.0.core;
         let Accepted { caller, limits, program } = accepted;
-        let (end, handle) = self.begin(caller, callbacks, Some(program.digest()), limits.event_count, status);
+        let (end, handle) = self.begin(id, caller, callbacks, Some(program.digest()), limits.event_count, status);
         let kwargs = job.kwargs.to_json();
         let refusal = core.refusal(&job, &limits, kwargs.len()).or_else(|| match &program {
             Meant::Loaded(program) => program.0.refusal(job.source.is_some(), &job.kwargs),
@@ -310,13 +339,14 @@ impl Runner {
 
     fn begin(
         &self,
+        id: JobId,
         caller: Handle,
         callbacks: Callbacks,
         program: Option<Digest>,
         event_count: usize,
         status: Status,
     ) -> (End, JobHandle) {
-        let control = Control::new(JobId::fresh(), status);
+        let control = Control::new(id, status);
         let events = Arc::new(EventQueue::new(event_count));
         let (resolve, outcome) = oneshot::channel();
         let handle = JobHandle::new(control.clone(), Arc::clone(&events), outcome);

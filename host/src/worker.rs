@@ -1,20 +1,73 @@
 //! Claims jobs from a queue, runs them and settles how they ended.
+//!
+//! A job's way through a worker is a pipeline of files: `claim` takes it, `start` hands it to the runner, `attempt` makes
+//! an end of its outcome, `settle` writes that down. Beside it `renew` keeps the leases, `report` passes on what runs
+//! tell, and `upkeep` does for the queue what somebody must.
+
+mod attempt;
+mod builder;
+mod claim;
+mod closures;
+mod held;
+mod pace;
+mod programs;
+mod renew;
+mod report;
+mod settle;
+mod shared;
+mod start;
+mod upkeep;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::call::BoxError;
-use crate::kwargs::Kwargs;
-use crate::queue::{Ended, Error, Queue, Retention, WorkerId};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+pub use self::builder::WorkerBuilder;
+use self::held::Stop;
+use self::shared::Shared;
+use crate::queue::{Queue, Settlement, WorkerId};
 use crate::runner::Runner;
 
-/// Runs the jobs of a queue. Dropping it stops everything, without waiting.
-#[derive(Debug)]
-pub struct Worker;
+/// How long runs that were told to stop are waited for: a guest stops at its next yield, some milliseconds away.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Describes a worker.
+/// How long the last settlements and the last word may take: longer than a database needs to start again.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs the jobs of a queue. Dropping it stops everything, without waiting: what it held is run again by others when the
+/// leases have expired. [`Worker::shutdown`] hands it back instead.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use ampule::queue::{self, Callback, Ended, NewJob};
+/// use ampule::{Job, Kwargs, Runner, Worker};
+///
+/// let queue = queue::open(&"sqlite:ampule.db".parse()?).await?;
+/// let runner = Runner::builder().build()?;
+/// let told = |ended: Ended, _: Kwargs| {
+///     println!("{} ended: {:?}", ended.name, ended.result);
+///     Ok::<(), std::io::Error>(())
+/// };
+/// let worker = Worker::builder(runner, queue.clone()).slots(8).closure("told", told).start()?;
+/// let job = Job::source("javascript", "6 * 7").name("answer");
+/// queue.enqueue(vec![NewJob::new(job).at_return(Callback::closure("told"))], None).await?;
+/// worker.shutdown(Duration::from_secs(30)).await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
-pub struct WorkerBuilder;
+pub struct Worker {
+    shared: Arc<Shared>,
+    /// Ends by itself when the worker takes no more.
+    claiming: JoinHandle<()>,
+    /// End when all is over.
+    others: Vec<JoinHandle<()>>,
+}
 
 /// How a worker ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,81 +82,74 @@ pub struct Drained {
 }
 
 impl Worker {
-    /// Starts the description of a worker.
-    pub fn builder(_runner: Runner, _queue: Arc<dyn Queue>) -> WorkerBuilder {
-        unimplemented!()
+    /// Starts the description of a worker. The runner is not shut down with it.
+    pub fn builder(runner: Runner, queue: Arc<dyn Queue>) -> WorkerBuilder {
+        WorkerBuilder::new(runner, queue)
     }
 
     /// Its id.
     #[must_use]
     pub fn id(&self) -> WorkerId {
-        unimplemented!()
+        self.shared.id
     }
 
-    /// How many jobs it holds.
+    /// How many jobs it runs.
     #[must_use]
     pub fn running(&self) -> usize {
-        unimplemented!()
+        self.shared.running()
     }
 
-    /// Takes no more jobs, waits up to `grace` for those it holds, stops the rest and hands them back.
-    pub async fn shutdown(self, _grace: Duration) -> Drained {
-        unimplemented!()
+    /// Takes no more jobs, waits up to `grace` for those it runs, stops the rest and hands them back, writes down all
+    /// that ended, and stops. Dropping the future is dropping the worker.
+    pub async fn shutdown(mut self, grace: Duration) -> Drained {
+        let shared = Arc::clone(&self.shared);
+        shared.closing.raise();
+        // What is claimed at this moment comes back as leases that somebody must hand back, so the claim is waited for.
+        let _ = timeout(FLUSH_TIMEOUT, &mut self.claiming).await;
+        if timeout(grace, shared.idle()).await.is_err() {
+            shared.stopping.raise();
+            shared.held.stop_all(Stop::Shutdown);
+            if timeout(STOP_TIMEOUT, shared.idle()).await.is_err() {
+                tracing::warn!(running = shared.running(), "some runs do not stop");
+            }
+        }
+        let _ = timeout(FLUSH_TIMEOUT, shared.nothing_held()).await;
+        shared.over.raise();
+        for task in &mut self.others {
+            if timeout(FLUSH_TIMEOUT, &mut *task).await.is_err() {
+                task.abort();
+            }
+        }
+        let drained = Drained {
+            finished: shared.finished.load(Ordering::Relaxed),
+            handed_back: shared.handed_back.load(Ordering::Relaxed),
+            abandoned: shared.held.len(),
+        };
+        tracing::debug!(worker = %shared.id, ?drained, "worker stopped");
+        drained
     }
 }
 
-impl WorkerBuilder {
-    /// Serves these queues only. Default: all.
-    #[must_use]
-    pub fn queues(self, _queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.closing.raise();
+        self.shared.stopping.raise();
+        self.shared.held.stop_all(Stop::Shutdown);
+        self.shared.over.raise();
+        self.claiming.abort();
+        self.others.iter().for_each(JoinHandle::abort);
     }
+}
 
-    /// How many jobs at once.
-    #[must_use]
-    pub fn slots(self, _slots: usize) -> Self {
-        self
-    }
-
-    /// How long a job may be held without a word. Default 30 s.
-    #[must_use]
-    pub fn lease(self, _lease: Duration) -> Self {
-        self
-    }
-
-    /// How often leases are renewed. Default 5 s.
-    #[must_use]
-    pub fn renew_every(self, _period: Duration) -> Self {
-        self
-    }
-
-    /// How often it looks for jobs although nothing woke it. Default 1 s, with jitter.
-    #[must_use]
-    pub fn poll_every(self, _period: Duration) -> Self {
-        self
-    }
-
-    /// How long ended jobs are kept.
-    #[must_use]
-    pub fn retention(self, _retention: Retention) -> Self {
-        self
-    }
-
-    /// Registers a closure that callbacks may name.
-    #[must_use]
-    pub fn closure<E: Into<BoxError>>(
-        self,
-        _name: impl Into<String>,
-        _closure: impl Fn(Ended, Kwargs) -> Result<(), E> + Send + Sync + 'static,
-    ) -> Self {
-        self
-    }
-
-    /// Starts it.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`].
-    pub fn start(self) -> Result<Worker, Error> {
-        unimplemented!()
-    }
+/// Starts the loops.
+fn start(shared: Arc<Shared>, ends: mpsc::UnboundedReceiver<Settlement>) -> Worker {
+    let claiming = tokio::spawn(claim::run(Arc::clone(&shared)));
+    let others = vec![
+        tokio::spawn(settle::run(Arc::clone(&shared), ends)),
+        tokio::spawn(renew::run(Arc::clone(&shared))),
+        tokio::spawn(report::run(Arc::clone(&shared))),
+        tokio::spawn(upkeep::run(Arc::clone(&shared))),
+    ];
+    tracing::debug!(worker = %shared.id, slots = shared.config.slots, "worker started");
+    Worker { shared, claiming, others }
 }
