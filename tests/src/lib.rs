@@ -2,10 +2,22 @@
 //!
 //! Nothing here asserts a law of its own, save that every run ends.
 
+pub mod clock;
+pub mod dice;
+pub mod faulty;
+pub mod full;
 pub mod guest;
+pub mod history;
+pub mod journal;
 pub mod log;
+pub mod order;
+pub mod part;
+pub mod place;
+pub mod postgres;
+pub mod queue;
 pub mod recorder;
 pub mod snippet;
+pub mod witness;
 
 use std::time::Duration;
 
