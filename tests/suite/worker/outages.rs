@@ -1,0 +1,116 @@
+//! The queue goes away and comes back: workers stay, and every job ends once.
+
+use std::time::Duration;
+
+use ampule::queue::{AttemptEnd, Error, State};
+use ampule_tests::faulty::{Fault, Verb};
+use ampule_tests::guest::{fixture, returning};
+use ampule_tests::until;
+
+use super::{Site, at_once};
+
+fn unavailable() -> Error {
+    Error::Unavailable("gone".into())
+}
+
+const ALL: [Verb; 9] = [
+    Verb::Claim,
+    Verb::Renew,
+    Verb::Report,
+    Verb::Settle,
+    Verb::Reclaim,
+    Verb::Program,
+    Verb::Schedules,
+    Verb::Beat,
+    Verb::Prune,
+];
+
+#[tokio::test]
+async fn a_worker_outlives_an_outage_of_everything_and_goes_on() {
+    let site = Site::new().await;
+    let before = site.put(site.job(&fixture("sleep").replace("NANOSECONDS", "200000000")).await).await;
+    let _worker = site.start();
+    site.until_running(before).await;
+    ALL.iter().for_each(|verb| site.faulty.fail_always(*verb, Fault::Before(unavailable())));
+    let during = site.put(site.job(&returning(&["2"])).await).await;
+    site.until_idle().await;
+    let (claims, settles) = (site.faulty.calls(Verb::Claim), site.faulty.calls(Verb::Settle));
+    until("both are tried again", || {
+        site.faulty.calls(Verb::Claim) > claims + 2 && site.faulty.calls(Verb::Settle) > settles + 2
+    })
+    .await;
+    site.faulty.mend();
+    for id in [before, during] {
+        let record = site.ended(id).await;
+        assert_eq!((record.summary.state, record.attempts.len()), (State::Completed, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_written_down_once_there_is_room_for_it() {
+    let site = Site::new().await;
+    for fault in [Error::Full("the disk".into()), unavailable()] {
+        for nth in 1..=3 {
+            site.faulty.fail_nth(Verb::Settle, nth, Fault::Before(fault.clone()));
+        }
+        let id = site.put(site.job(&returning(&["1"])).await.retry(at_once(1))).await;
+        let worker = site.start();
+        let record = site.ended(id).await;
+        assert_eq!((record.summary.state, record.attempts.len()), (State::Completed, 1));
+        worker.shutdown(Duration::ZERO).await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_whose_answer_was_lost_counts_once() {
+    let site = Site::new().await;
+    site.faulty.fail_next(Verb::Settle, Fault::After(unavailable()));
+    let id = site.put(site.job(&returning(&["1"])).await).await;
+    let worker = site.start();
+    site.ended(id).await;
+    until("it asked again", || site.faulty.calls(Verb::Settle) >= 2).await;
+    worker.shutdown(Duration::ZERO).await;
+    let record = site.record(id).await;
+    assert_eq!((record.summary.state, record.attempts.len()), (State::Completed, 1));
+}
+
+#[tokio::test]
+async fn an_end_that_the_queue_cannot_bear_does_not_keep_the_others() {
+    let site = Site::new().await;
+    // The group and then the first of it are refused, for good.
+    let refused = Fault::Before(Error::Database("no such thing".into()));
+    site.faulty.fail_always(Verb::Settle, refused.clone());
+    let first = site.put(site.job(&returning(&["1"])).await.retry(at_once(2))).await;
+    let worker = site.describe().lease(Duration::from_millis(300)).start().expect("a worker");
+    until("it was refused", || site.faulty.calls(Verb::Settle) > 0).await;
+    site.faulty.mend();
+    let second = site.put(site.job(&returning(&["2"])).await).await;
+    assert_eq!(site.ended(second).await.summary.attempt, 1);
+    let record = site.ended(first).await;
+    assert_eq!((record.attempts[0].end, record.summary.state), (AttemptEnd::Lost, State::Completed));
+    worker.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_fetched_now_is_fetched_later() {
+    let site = Site::new().await;
+    site.faulty.fail_next(Verb::Program, Fault::Before(unavailable()));
+    let id = site.put(site.job(&returning(&["1"])).await.retry(at_once(1))).await;
+    let _worker = site.describe().poll_every(Duration::from_millis(20)).start().expect("a worker");
+    let record = site.ended(id).await;
+    assert_eq!((record.summary.state, record.summary.tries), (State::Completed, 1));
+    assert_eq!(record.attempts[0].end, AttemptEnd::HandedBack);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_not_waited_for_for_ever() {
+    let site = Site::new().await;
+    site.faulty.fail_next(Verb::Claim, Fault::Hang);
+    site.faulty.fail_next(Verb::Settle, Fault::HangAfter);
+    site.faulty.fail_nth(Verb::Settle, 2, Fault::Hang);
+    let ids = [site.put(site.job(&returning(&["1"])).await).await, site.put(site.job(&returning(&["2"])).await).await];
+    let _worker = site.describe().slots(1).lease(Duration::from_millis(900)).start().expect("a worker");
+    for id in ids {
+        assert_eq!(site.ended(id).await.summary.state, State::Completed);
+    }
+}
