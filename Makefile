@@ -7,15 +7,17 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 AMPULE := $(TARGET)/release/ampule
 # What the release is built from, whichever part of it: another choice would give wasmtime other features, and build it
 # again.
-RELEASE := $(CARGO) build --release --package ampule --package ampule-snapshot --package ampule-merge
+PARTS := --package ampule --package ampule-snapshot --package ampule-merge
+RELEASE := $(CARGO) build --release $(PARTS)
+BENCH := $(CARGO) bench $(PARTS)
 # Guest jobs are built beside the host's own artefacts, so that neither waits for the other's lock.
 BUILD_JOBS := $(CARGO) build --quiet --package ampule-jobs --bins --target wasm32-wasip1 --profile job --target-dir $(JOBS_TARGET)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jobs interpreters languages build run test lint layers bench clean
+.PHONY: help setup jobs interpreters languages build run test soak lint layers bench bench-queue clean
 
 help: ## Lists the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 16
 
 setup: ## Installs what is missing: a C linker and Python (through apt, as root), the wasm target
 	@sh .ci/setup
@@ -42,6 +44,7 @@ run: build jobs ## Runs the example jobs on real input
 	@AMPULE=$(AMPULE) AMPULE_CATALOG=$(WASM) sh jobs/demo.sh
 
 test: setup ## Runs every test: host, guest SDK, jobs and their suites, interpreters, documents
+	@sh .ci/setup tests
 	@echo "== building the tests (the first time some ten minutes on two cores: wasmtime is compiled)"
 	@$(MAKE) --no-print-directory interpreters
 	@sh jobs/languages/build all || [ $$? = 3 ]
@@ -54,6 +57,14 @@ test: setup ## Runs every test: host, guest SDK, jobs and their suites, interpre
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --workspace --no-fail-fast; \
 	else $(CARGO) test --workspace --no-fail-fast --lib --bins --tests; fi
+
+# How often something is killed in each test of a soak.
+KILLS ?= 100
+
+soak: interpreters ## Kills workers, and programs that embed a queue, a hundred times each, and checks what came of it
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then AMPULE_CHAOS_KILLS=$(KILLS) $(CARGO) nextest run --package ampule-tests --no-fail-fast -E 'test(/^chaos::/)'; \
+	else AMPULE_CHAOS_KILLS=$(KILLS) $(CARGO) test --package ampule-tests --test suite -- --test-threads 1 chaos::; fi
 
 lint: interpreters ## Checks format, lints, documentation and layers
 	$(CARGO) fmt --all --check
@@ -69,10 +80,15 @@ layers: ## Checks that each layer compiles without the next
 	$(CARGO) check --quiet --package ampule --lib --bins
 	$(CARGO) check --quiet --package ampule --lib --bins --features interpreters
 
-bench: build ## Measures the hot path beside a hand-written wasmtime loop, and source strings beside processes
-	$(CARGO) bench --package ampule --package ampule-snapshot --package ampule-merge --bench run
-	$(CARGO) bench --package ampule --package ampule-snapshot --package ampule-merge --bench interpreters \
-		--features ampule/interpreters
+bench: build ## Measures the hot path beside a hand-written wasmtime loop, source strings beside processes, the queue
+	$(BENCH) --bench run
+	$(BENCH) --bench interpreters --features ampule/interpreters
+	@$(MAKE) --no-print-directory bench-queue
+
+# `make bench-queue SIZE=full` takes half an hour and adds a million finished rows.
+bench-queue: setup ## Measures the durable queue beside graphile-worker and apalis, which it installs
+	@CARGO="$(CARGO)" sh host/benches/peers/install $(abspath $(TARGET))
+	$(BENCH) --bench queue -- $(SIZE)
 
 clean: ## Removes everything that was built
 	$(CARGO) clean
