@@ -10,6 +10,7 @@ use serde_json::Value;
 pub use self::parameter::Parameter;
 use self::shape::shape;
 use crate::failure::{Failure, Kind};
+use crate::inspect::Inspection;
 use crate::kwargs::Kwargs;
 
 /// The most violations that one message names.
@@ -27,6 +28,20 @@ const ALIKE: f64 = 0.7;
 /// Keywords by which a schema may refer to itself, and so keep a validator busy for ever. Schemas come from the same
 /// strangers as programs, and one program's schema needs no names.
 const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+
+impl Inspection {
+    /// Refuses kwargs that do not fit the program's own schema of them, as a run would, and before anything is compiled.
+    ///
+    /// # Errors
+    /// A `bad_kwargs` failure that says what does not fit; `bad_program` if the schema is none that can be checked.
+    pub fn check_kwargs(&self, kwargs: &Kwargs) -> Result<(), Failure> {
+        let Some(schema) = &self.kwargs_schema else { return Ok(()) };
+        match KwargsSchema::new(schema)?.refusal(kwargs) {
+            Some(why) => Err(Failure::new(Kind::BadKwargs, why)),
+            None => Ok(()),
+        }
+    }
+}
 
 /// The schema of a program's kwargs, ready to check.
 pub(crate) struct KwargsSchema {

@@ -13,6 +13,7 @@ mod command {
     mod eval;
     mod inspect;
     mod new;
+    mod queue;
     mod reports;
     mod shell;
     mod signals;

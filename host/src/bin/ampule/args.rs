@@ -3,12 +3,18 @@
 //! Each value is parsed by `values.rs` into a type that cannot be wrong; what needs the program, such as the types of
 //! kwargs, is settled later.
 
+mod author;
+mod groups;
+mod queue;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ampule::Directory;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::author::{BuildArgs, DevArgs, JobLanguage, NewArgs, TestArgs, TestFormat};
+pub(crate) use self::queue::*;
 use crate::{exit, values};
 
 /// Runs jobs that nobody has to trust: WebAssembly programs, each sealed in a store of its own.
@@ -53,6 +59,8 @@ pub(crate) enum Command {
     /// List the interpreters of source strings, add one, or switch one off
     #[command(args_conflicts_with_subcommands = true, after_help = exit::TABLE)]
     Interpreters(InterpretersArgs),
+    #[command(flatten)]
+    OfQueue(QueueCommand),
     /// What the scripts of `completions` ask: how the last word of a line may go on
     #[command(hide = true)]
     CompleteKwargs {
@@ -96,6 +104,8 @@ pub(crate) struct RunArgs {
     pub(crate) help_job: bool,
     #[command(flatten)]
     pub(crate) job: JobArgs,
+    #[command(flatten)]
+    pub(crate) run: SingleRunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +121,18 @@ pub(crate) struct EvalArgs {
     pub(crate) language: Option<String>,
     #[command(flatten)]
     pub(crate) job: JobArgs,
+    #[command(flatten)]
+    pub(crate) run: SingleRunArgs,
+}
+
+/// How a single run is done and told.
+#[derive(Debug, Args)]
+pub(crate) struct SingleRunArgs {
+    /// Print one JSON document that tells everything, whatever happens
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
 }
 
 #[derive(Debug, Args)]
@@ -174,7 +196,7 @@ pub(crate) struct CacheArgs {
 }
 
 /// What a job is given, and its limits.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct JobArgs {
     /// Give one named argument; may be repeated
     ///
@@ -209,133 +231,9 @@ pub(crate) struct JobArgs {
     /// Make the run repeatable: a clock of its own and random bytes from this seed
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
-    /// Print one JSON document that tells everything, whatever happens
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) cache: CacheArgs,
     /// What the program gets as its own arguments
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TestArgs {
-    /// Suites, or directories with suites in them or below
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) paths: Vec<PathBuf>,
-    /// Only cases with this text in SUITE::NAME, as --list shows them; may be repeated
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) filter: Vec<String>,
-    /// Print the cases and run none
-    #[arg(long, conflicts_with_all = ["repro", "bless"])]
-    pub(crate) list: bool,
-    /// Print the command that repeats each case and run none
-    #[arg(long, conflicts_with = "bless")]
-    pub(crate) repro: bool,
-    /// Write snapshots and fuel of the cases that pass, as what is expected from now on
-    #[arg(long)]
-    pub(crate) bless: bool,
-    /// How the report is written
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: TestFormat,
-    /// How many cases run at once [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: Option<u16>,
-    /// Start no more cases when one failed
-    #[arg(long)]
-    pub(crate) fail_fast: bool,
-    /// Run a case that failed up to N times more
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub(crate) retries: u32,
-    /// Look for programs by name in this directory; may be repeated
-    ///
-    /// Without it: those in $AMPULE_CATALOG, separated by colons, or $XDG_DATA_HOME/ampule/catalog.
-    #[arg(long, value_name = "DIR", display_order = 100)]
-    pub(crate) catalog: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) cache: CacheArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TestFormat {
-    /// For people: failures first
-    Human,
-    /// JUnit's XML, which most servers of continuous integration read
-    Junit,
-    /// One JSON document that tells everything
-    Json,
-    /// The Test Anything Protocol, version 14
-    Tap,
-    /// As for people, with the failures as annotations of GitHub Actions
-    Github,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct NewArgs {
-    /// The job's name, or the path of its directory, which ends in the name
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// The language that it is written in
-    #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
-    pub(crate) lang: JobLanguage,
-    /// Depend on the crate `ampule-guest` in this directory, not on the published one
-    #[arg(long, value_name = "DIR")]
-    pub(crate) sdk_path: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum JobLanguage {
-    Rust,
-    Python,
-    Javascript,
-    C,
-}
-
-impl JobLanguage {
-    /// As people write it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            JobLanguage::Rust => "Rust",
-            JobLanguage::Python => "Python",
-            JobLanguage::Javascript => "JavaScript",
-            JobLanguage::C => "C",
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BuildArgs {
-    /// A crate's directory, a file in C, Python or JavaScript, or a directory with one such file in it
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) path: PathBuf,
-    /// Write the program here [default: NAME.wasm in the job's directory]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Which program of a crate that has several
-    #[arg(long, value_name = "NAME")]
-    pub(crate) bin: Option<String>,
-    /// Build a crate with a profile of its own, in place of the one for jobs
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Print one JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DevArgs {
-    /// What is watched, built and tested, as `ampule build` takes it
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) path: PathBuf,
-    /// Build and test once, and end as they did
-    #[arg(long)]
-    pub(crate) once: bool,
-    /// Look for programs by name in this directory; may be repeated
-    #[arg(long, value_name = "DIR", display_order = 100)]
-    pub(crate) catalog: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) cache: CacheArgs,
 }
 
 #[derive(Debug, Args)]
@@ -362,7 +260,7 @@ mod tests {
     fn what_comes_after_two_dashes_is_the_programs() {
         let cli = Cli::try_parse_from(["ampule", "run", "x", "--seed", "7", "--", "--json", "-k"]).expect("valid");
         let Command::Run(args) = cli.command else { panic!("another command") };
-        let job = args.job;
-        assert_eq!((job.args, job.json, job.seed), (vec!["--json".to_owned(), "-k".to_owned()], false, Some(7)));
+        let (job, json) = (args.job, args.run.json);
+        assert_eq!((job.args, json, job.seed), (vec!["--json".to_owned(), "-k".to_owned()], false, Some(7)));
     }
 }

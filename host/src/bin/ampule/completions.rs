@@ -9,7 +9,7 @@ use ampule::{Inspection, Parameter, ProgramLimits, Value};
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, JobArgs, ProgramArgs, QueueCommand, SchedulesAction, WhatArgs};
 use crate::config::Config;
 use crate::exit::Fault;
 use crate::program::Source;
@@ -59,14 +59,31 @@ fn offered(line: &str, config: &Config) -> Option<Vec<String>> {
     let mut words = words(line);
     let begun = words.pop()?;
     (words.pop()? == "-k").then_some(())?;
-    let Command::Run(args) = Cli::try_parse_from(words).ok()?.command else { return None };
-    let source = Source::find(&args.program, config).ok()?;
+    let (program, job) = program_and_job(Cli::try_parse_from(words).ok()?.command)?;
+    let source = Source::find(&program, config).ok()?;
     let inspection = Inspection::of(&inspect::wasm(&source).ok()?, &ProgramLimits::default()).ok()?;
     let parameters = Parameter::all_of(inspection.kwargs_schema.as_ref()?);
-    let given = |parameter: &Parameter| args.job.kwarg.iter().any(|(name, _)| *name == parameter.name);
+    let given = |parameter: &Parameter| job.kwarg.iter().any(|(name, _)| *name == parameter.name);
     let all =
         parameters.iter().filter(|parameter| !given(parameter)).flat_map(|parameter| continuations(parameter, &begun));
     Some(all.filter(|word| is_plain(word) && word.starts_with(&begun)).collect())
+}
+
+/// The program whose arguments are completed, and what is given already.
+fn program_and_job(command: Command) -> Option<(ProgramArgs, JobArgs)> {
+    let of_what = |what: WhatArgs| {
+        let program = what.what.filter(|_| what.language.is_none())?;
+        Some(ProgramArgs { program, catalog: what.catalog })
+    };
+    match command {
+        Command::Run(args) => Some((args.program, args.job)),
+        Command::OfQueue(QueueCommand::Enqueue(args)) => Some((of_what(args.what)?, args.job)),
+        Command::OfQueue(QueueCommand::Schedules(args)) => match args.action? {
+            SchedulesAction::Add(args) => Some((of_what(args.what)?, args.job)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// `NAME=`, or `NAME=VALUE` for each value that is known once the name stands there.

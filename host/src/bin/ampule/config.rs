@@ -5,15 +5,21 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::args::CacheArgs;
+use crate::args::{CacheArgs, UrlArgs};
 
-/// Directories that arguments may override.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What arguments may override.
+#[derive(Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) struct Config {
     catalogs: Vec<PathBuf>,
     cache: Option<PathBuf>,
     interpreters: Option<PathBuf>,
+    /// A URL, which may hold a password.
+    queue: Option<String>,
 }
+
+/// The queue where none is said.
+const DEFAULT_QUEUE: &str = "sqlite:ampule.db";
 
 impl Config {
     pub(crate) fn from_environment() -> Self {
@@ -36,7 +42,8 @@ impl Config {
         let interpreters = set("AMPULE_INTERPRETERS")
             .map(PathBuf::from)
             .or_else(|| home("XDG_DATA_HOME", ".local/share").map(|data| data.join("interpreters")));
-        Config { catalogs, cache, interpreters }
+        let queue = set("AMPULE_QUEUE").map(|url| url.to_string_lossy().into_owned());
+        Config { catalogs, cache, interpreters, queue }
     }
 
     /// Where names are looked up: what was asked for, or what the environment says.
@@ -48,6 +55,11 @@ impl Config {
     pub(crate) fn cache(&self, args: &CacheArgs) -> Option<PathBuf> {
         let kept = args.cache.clone().or_else(|| self.cache.clone());
         kept.filter(|_| !args.no_cache)
+    }
+
+    /// The URL of the queue: what was asked for, or what the environment says.
+    pub(crate) fn queue<'a>(&'a self, args: &'a UrlArgs) -> &'a str {
+        args.queue.as_deref().or(self.queue.as_deref()).unwrap_or(DEFAULT_QUEUE)
     }
 
     /// Where interpreters are that an operator added or switched off, if anywhere.
@@ -84,5 +96,13 @@ mod tests {
         assert_eq!((own.cache, own.catalogs), (Some("x".into()), vec!["/a".into(), "/b".into()]));
         let data = read(&[("HOME", "/h"), ("AMPULE_INTERPRETERS", "/i")]);
         assert_eq!(data.interpreters(), Some(Path::new("/i")));
+    }
+
+    #[test]
+    fn a_queue_that_is_asked_for_goes_before_the_environment_and_that_before_the_file_here() {
+        let (said, none) = (UrlArgs { queue: Some("sqlite:said.db".to_owned()) }, UrlArgs::default());
+        let config = read(&[("AMPULE_QUEUE", "sqlite:set.db")]);
+        assert_eq!((config.queue(&said), config.queue(&none)), ("sqlite:said.db", "sqlite:set.db"));
+        assert_eq!(read(&[("AMPULE_QUEUE", "")]).queue(&none), DEFAULT_QUEUE);
     }
 }

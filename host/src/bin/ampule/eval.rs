@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ampule::{Job, Language, Readiness, Runner};
 
-use crate::args::EvalArgs;
+use crate::args::{EvalArgs, JobArgs};
 use crate::config::Config;
 use crate::exit::Fault;
 use crate::interpreters;
@@ -21,17 +21,17 @@ const ENDINGS: [(&str, &str); 4] =
 /// Runs one source and reports it.
 pub(crate) async fn run(args: Box<EvalArgs>, config: &Config) -> Result<ExitCode, Fault> {
     // Read before signals are caught, so that Ctrl-C ends a wait for stdin.
-    let (name, text) = source(&args)?;
+    let (name, text) = source(args.source.as_deref(), args.file.as_deref(), &args.job)?;
     let inputs = Inputs::read(&args.job)?;
     let language = args.language.as_deref().unwrap_or_else(|| language_of(args.file.as_deref()));
-    let mut desk = Desk::open(&args.job.cache, config)?;
+    let mut desk = Desk::open(&args.run.cache, config)?;
     interpreters::install(&desk.runner, config)?;
     let known = desk.runner.languages().into_iter().find(|known| known.name == language);
     let Some(known) = known else { return Err(unknown(language, &desk.runner)) };
     let (runner, notice) = (desk.runner.clone(), notice(&known));
     desk.wait(runner.prepare(language), notice, Some(known.digest)).await?;
     let job = inputs.fill(Job::source(language, text).name(name), &args.job, None)?;
-    desk.finish(job, args.job.json).await
+    desk.finish(job, args.run.json).await
 }
 
 /// Said at a terminal if it takes long, and everywhere if the interpreter is compiled for the first time.
@@ -50,21 +50,19 @@ pub(crate) fn unknown(language: &str, runner: &Runner) -> Fault {
 }
 
 /// The job's name and its text.
-fn source(args: &EvalArgs) -> Result<(String, String), Fault> {
-    let from_stdin = args.source.as_deref() == Some("-") || args.file.as_deref() == Some(Path::new("-"));
-    if from_stdin {
-        let used = |path: Option<&Path>| path == Some(Path::new("-"));
-        if args.job.kwargs.as_deref() == Some("-") || used(args.job.stdin.as_deref()) {
+pub(crate) fn source(source: Option<&str>, file: Option<&Path>, job: &JobArgs) -> Result<(String, String), Fault> {
+    if source == Some("-") || file == Some(Path::new("-")) {
+        if job.kwargs.as_deref() == Some("-") || job.stdin.as_deref() == Some(Path::new("-")) {
             return Err(Fault::Usage("expected one use of stdin, found the source and another there".to_owned()));
         }
         return Ok((String::new(), read_text("SOURCE", Path::new("-"))?));
     }
-    match (&args.source, &args.file) {
+    match (source, file) {
         (_, Some(file)) => {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Ok((name, read_text("--file", file)?))
         }
-        (Some(text), None) => Ok((String::new(), text.clone())),
+        (Some(text), None) => Ok((String::new(), text.to_owned())),
         (None, None) => Err(Fault::Usage("expected a SOURCE or `--file FILE`, found neither".to_owned())),
     }
 }

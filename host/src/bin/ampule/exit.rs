@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::process::ExitCode;
 
-use ampule::{Digest, Error, Failure, Kind, LoadError, Outcome};
+use ampule::{Digest, Error, Failure, Kind, LoadError, Outcome, queue};
 
 /// The job failed.
 pub(crate) const FAILED: u8 = 1;
@@ -13,6 +13,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const REFUSED: u8 = 3;
 /// The host could not do its part.
 pub(crate) const HOST: u8 = 4;
+/// A job that was waited for had not ended when the time was over.
+pub(crate) const NOT_ENDED: u8 = 5;
 /// A second Ctrl-C: 128 and the number of SIGINT, as shells have it.
 pub(crate) const INTERRUPTED: i32 = 130;
 
@@ -41,6 +43,48 @@ Exit codes:
   2  the command was not understood, or names what is not there
   3  built, and the runner would refuse it
   4  the host failed, or lacks a tool";
+
+/// The codes of `ampule enqueue`, for its `--help`.
+pub(crate) const ENQUEUE_TABLE: &str = "\
+Exit codes (with --wait: those of `ampule wait`):
+  0  stored, or stored before under its unique key
+  2  the command was not understood, or names what is not there
+  3  refused before it was stored: bad_program, bad_kwargs
+  4  the queue's database cannot be reached or has no room, or the queue takes no new jobs";
+
+/// The codes of what looks at a queue or sets it, for `--help`.
+pub(crate) const QUEUE_TABLE: &str = "\
+Exit codes:
+  0  done
+  1  `queue check` found a fault
+  2  the command was not understood, or names what is not there
+  4  the queue's database cannot be reached, has no room, or cannot be read";
+
+/// The codes of what changes jobs, for `--help`.
+pub(crate) const CHANGE_TABLE: &str = "\
+Exit codes:
+  0  done: to every job that was named, or to all that passed, even if none did
+  1  jobs that were named are in a state that does not allow it
+  2  the command was not understood, or a job is not there
+  4  the queue's database cannot be reached, has no room, or cannot be read";
+
+/// The codes of `ampule wait`, for its `--help`.
+pub(crate) const WAIT_TABLE: &str = "\
+Exit codes (of several jobs: that of the first one that did not return):
+  0  the job returned
+  1  the job failed, expired, was lost or was cancelled
+  2  the command was not understood, or a job is not there
+  3  the job was refused before it ran: bad_program, bad_kwargs, denied
+  4  the host failed, or the queue's database
+  5  it had not ended when the time of --timeout was over";
+
+/// The codes of `ampule work`, for its `--help`.
+pub(crate) const WORK_TABLE: &str = "\
+Exit codes:
+  0  stopped as asked, or nothing is left to run
+  1  with --until-empty: a job that it ran failed for good
+  2  the command was not understood
+  4  the host failed, or the queue's database cannot be reached";
 
 /// Why there is no outcome.
 #[derive(Debug)]
@@ -107,6 +151,18 @@ impl From<Error> for Fault {
         match error {
             // What the library says of limits, kwargs and grants is what was written on the command line.
             Error::Limit { .. } | Error::Kwargs(_) | Error::Grant(_) | Error::UnknownLanguage { .. } => {
+                Fault::Usage(error.to_string())
+            }
+            _ => Fault::Host(error.into()),
+        }
+    }
+}
+
+impl From<queue::Error> for Fault {
+    fn from(error: queue::Error) -> Self {
+        match error {
+            // What was written on the command line, or names what is not there.
+            queue::Error::Invalid { .. } | queue::Error::UnknownProgram(_) | queue::Error::Unsupported(_) => {
                 Fault::Usage(error.to_string())
             }
             _ => Fault::Host(error.into()),

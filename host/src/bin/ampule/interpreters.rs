@@ -4,7 +4,7 @@
 //! takes the place of a carried one; `NAME.off` switches a language off. The digest stands in the file's name so that
 //! an interpreter that is compiled already is not read at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -52,6 +52,12 @@ pub(crate) fn install(runner: &Runner, config: &Config) -> Result<(), Fault> {
         runner.add_interpreter(entry.interpreter);
     }
     Ok(())
+}
+
+/// The languages that are switched on here.
+pub(crate) fn known_languages(config: &Config) -> Result<BTreeSet<String>, Fault> {
+    let on = entries(config)?.into_iter().filter(|(_, entry)| !entry.is_off);
+    Ok(on.map(|(language, _)| language).collect())
 }
 
 fn list(args: &InterpretersArgs, config: &Config) -> Result<(), Fault> {

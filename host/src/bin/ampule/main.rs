@@ -19,6 +19,7 @@ mod live;
 mod new;
 mod printable;
 mod program;
+mod queue;
 mod report;
 mod run;
 mod signals;
@@ -31,25 +32,24 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
-use clap::Parser as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, QueueCommand};
 use crate::config::Config;
 use crate::exit::Fault;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return misunderstood(&error),
     };
-    log_to_stderr(cli.verbose);
+    log_to_stderr(&cli);
     let config = Config::from_environment();
     let (json, ended) = match cli.command {
-        Command::Run(args) => (args.job.json, exit::on_runtime(run::run(args, &config))),
-        Command::Eval(args) => (args.job.json, exit::on_runtime(eval::run(args, &config))),
+        Command::Run(args) => (args.run.json, exit::on_runtime(run::run(args, &config))),
+        Command::Eval(args) => (args.run.json, exit::on_runtime(eval::run(args, &config))),
         // Its own document tells of a refusal too.
         Command::Test(args) => (false, exit::on_runtime(test::run(args, &config))),
         Command::Interpreters(args) => (args.json, exit::on_runtime(interpreters::run(args, &config))),
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Command::Build(args) => (args.json, build::run(args)),
         Command::Dev(args) => (false, exit::on_runtime(dev::run(args, &config))),
         Command::Completions { shell } => (false, completions::run(shell)),
+        Command::OfQueue(command) => (command.json(), exit::on_runtime(queue::run(command, &config))),
         Command::CompleteKwargs { line } => (false, completions::kwargs(&line, &config)),
         Command::CompileChild { metering } => return compile_child::run(metering),
     };
@@ -90,9 +91,16 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
     ExitCode::from(exit::USAGE)
 }
 
-fn log_to_stderr(verbose: bool) {
-    let ours = if verbose { LevelFilter::DEBUG } else { LevelFilter::ERROR };
+fn log_to_stderr(cli: &Cli) {
+    let ours = if cli.verbose { LevelFilter::DEBUG } else { LevelFilter::ERROR };
     let filter = Targets::new().with_target("ampule", ours).with_default(LevelFilter::ERROR);
+    let filter = match &cli.command {
+        // It has a line of its own for each job that ends.
+        Command::OfQueue(QueueCommand::Work(_)) if !cli.verbose => {
+            filter.with_target("ampule::worker::attempt", LevelFilter::OFF)
+        }
+        _ => filter,
+    };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(AutoStream::choice(&std::io::stderr()) != ColorChoice::Never)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ampule::{
     Compiler, Digest, Failure, Grants, Job, JobHandle, Kind, Kwargs, LimitOverrides, LoadError, Outcome, Program,
-    Runner,
+    Runner, RunnerBuilder, Value,
 };
 
 use crate::args::{CacheArgs, JobArgs, RunArgs};
@@ -34,11 +34,12 @@ pub(crate) async fn run(args: Box<RunArgs>, config: &Config) -> Result<ExitCode,
     // Read before signals are caught, so that Ctrl-C ends a wait for stdin.
     let inputs = Inputs::read(&args.job)?;
     let source = Source::find(&args.program, config)?;
-    let mut desk = Desk::open(&args.job.cache, config)?;
+    let mut desk = Desk::open(&args.run.cache, config)?;
     let notice = Notice { what: source.name.clone(), even_unwatched: false };
     let program = desk.wait(load(&desk.runner.clone(), &source), notice, source.digest()).await?;
-    let job = inputs.fill(Job::new(&program).name(&source.name), &args.job, Some(&program))?;
-    desk.finish(job, args.job.json).await
+    let job =
+        inputs.fill(Job::new(&program).name(&source.name), &args.job, program.inspection().kwargs_schema.as_ref())?;
+    desk.finish(job, args.run.json).await
 }
 
 /// What serves one job: a runner, somebody who may watch, and signals.
@@ -123,14 +124,18 @@ impl Desk {
 
 /// A runner for so many jobs at once: a thread and a slot for each and no more, so that it starts in no time.
 pub(crate) fn runner(jobs: usize, cache: Option<PathBuf>) -> Result<Runner, Fault> {
+    Ok(builder(cache)?.guest_threads(jobs).pool_size(jobs).build()?)
+}
+
+/// A runner that compiles in a child process and keeps what it compiled.
+pub(crate) fn builder(cache: Option<PathBuf>) -> Result<RunnerBuilder, Fault> {
     let executable = std::env::current_exe().map_err(|error| anyhow::Error::new(error).context("this executable"))?;
     let compiler = Compiler::Child { executable, arguments: vec!["compile-child".to_owned()] };
-    let builder = Runner::builder().guest_threads(jobs).pool_size(jobs).compiler(compiler);
-    let builder = match cache {
+    let builder = Runner::builder().compiler(compiler);
+    Ok(match cache {
         Some(directory) => builder.cache_directory(directory),
         None => builder,
-    };
-    Ok(builder.build()?)
+    })
 }
 
 pub(crate) async fn load(runner: &Runner, source: &Source) -> Result<Program, LoadError> {
@@ -186,21 +191,13 @@ impl Inputs {
         if args.kwargs.as_deref() == Some("-") && stdin_is(&args.stdin) {
             return Err(Fault::Usage("expected one use of stdin, found `--kwargs -` and `--stdin -`".to_owned()));
         }
-        let kwargs = match args.kwargs.as_deref() {
-            None => Kwargs::new(),
-            Some(json) => {
-                let file = if json == "-" { Some("-") } else { json.strip_prefix('@') };
-                let json = file.map_or_else(|| Ok(json.to_owned()), |file| read_text("--kwargs", Path::new(file)))?;
-                Kwargs::from_json(&json)?
-            }
-        };
+        let kwargs = args.kwargs.as_deref().map_or_else(|| Ok(Kwargs::new()), kwargs_from)?;
         let stdin = args.stdin.as_deref().map(|path| read("--stdin", path)).transpose()?;
         Ok(Inputs { kwargs, stdin })
     }
 
-    /// The job with all that was asked for it.
-    pub(crate) fn fill(self, job: Job, args: &JobArgs, program: Option<&Program>) -> Result<Job, Fault> {
-        let schema = program.and_then(|program| program.inspection().kwargs_schema.as_ref());
+    /// The job with all that was asked for it, its kwargs typed by the program's schema if there is one.
+    pub(crate) fn fill(self, job: Job, args: &JobArgs, schema: Option<&Value>) -> Result<Job, Fault> {
         let kwargs = typed_kwargs::build(self.kwargs, &args.kwarg, schema)?;
         let (fuel, timeout, memory_bytes) = (args.fuel, args.timeout, args.memory);
         let limits = LimitOverrides { fuel, timeout, memory_bytes, ..LimitOverrides::default() };
@@ -218,6 +215,13 @@ fn grants(args: &JobArgs, stdin: Option<Vec<u8>>) -> Grants {
         Some(seed) => grants.deterministic(seed),
         None => grants,
     }
+}
+
+/// The kwargs that `--kwargs` gives: JSON, `@` and a file, or `-` for stdin.
+pub(crate) fn kwargs_from(json: &str) -> Result<Kwargs, Fault> {
+    let file = if json == "-" { Some("-") } else { json.strip_prefix('@') };
+    let json = file.map_or_else(|| Ok(json.to_owned()), |file| read_text("--kwargs", Path::new(file)))?;
+    Ok(Kwargs::from_json(&json)?)
 }
 
 /// A file's text, or stdin's for `-`.

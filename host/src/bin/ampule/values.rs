@@ -2,14 +2,22 @@
 //!
 //! Each refusal says what was expected and what was found; clap puts the argument's name in front and exits with 2.
 
+mod queue;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use ampule::{Access, Directory, MAX_MEMORY_BYTES, MAX_TIMEOUT};
 
-/// A time such as `5s`, `500ms`, `2m`, `1h`, or a plain number of seconds.
+pub(crate) use self::queue::{Limit, When, backoff, limit, missed, moment, real_directory, span, when};
+
+/// A time such as `5s`, `500ms`, `2m`, `1h`, `1d`, or a plain number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    time_up_to(text, MAX_TIMEOUT)
+}
+
+fn time_up_to(text: &str, most: Duration) -> Result<Duration, String> {
     let expected = || format!("expected a time such as `5s`, `500ms`, `2m`, `1h` or `1.5`, found {text:?}");
     let (number, unit) = split_unit(text);
     let seconds_each = match unit {
@@ -17,13 +25,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3_600.0,
+        "d" => 86_400.0,
         _ => return Err(expected()),
     };
     let number: f64 = number.parse().map_err(|_| expected())?;
-    let most = MAX_TIMEOUT.as_secs();
     let duration = Duration::try_from_secs_f64(number * seconds_each).unwrap_or(Duration::MAX);
-    if duration.is_zero() || duration > MAX_TIMEOUT {
-        return Err(format!("expected more than 0 s and at most {} days, found {text:?}", most / 86_400));
+    if duration.is_zero() || duration > most {
+        return Err(format!("expected more than 0 s and at most {} days, found {text:?}", most.as_secs() / 86_400));
     }
     Ok(duration)
 }

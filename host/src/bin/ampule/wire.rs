@@ -2,6 +2,8 @@
 //!
 //! One document for each call, whatever happens; its keys are promised to whoever parses them.
 
+pub(crate) mod queue;
+
 use ampule::{Backtrace, Failure, Fuel, Inspection, Outcome, Output, Usage, Value, World};
 use serde_json::{Map, json};
 
