@@ -37,4 +37,14 @@ show 0 "JavaScript, awaiting" eval -l javascript 'await Promise.all([1, 2, 3].ma
 show 1 "A job that loops for ever is stopped by its timeout" run runaway -k how=loop --timeout 1s
 show 1 "A job that traps says where" run flaky -k how=trap
 show 3 "A mistyped argument is refused before anything is spent" run adder -k testvar=three
+
+rm -f target/demo/queue.db*
+queue=sqlite:target/demo/queue.db
+show 0 "A queue keeps jobs in one file, and the program beside them" enqueue adder -k testvar=3 --queue "$queue"
+show 0 "This one will fail, and is tried once more" \
+    enqueue flaky -k how=retry --attempts 2 --backoff 300ms --queue "$queue"
+show 1 "A worker runs them, until nothing is left" work --until-empty --queue "$queue"
+show 0 "This one is due tomorrow, and survives until then" \
+    enqueue adder -k testvar=8 --delay 1d --unique tomorrow --queue "$queue"
+show 0 "What became of them" list --queue "$queue"
 exit $failed
