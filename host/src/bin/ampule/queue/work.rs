@@ -46,7 +46,7 @@ pub(super) async fn run(args: &WorkArgs, config: &Config) -> Result<ExitCode, Fa
     let worker = builder.start()?;
     let plural = if slots == 1 { "slot" } else { "slots" };
     say(&format!("worker {} is ready: {slots} {plural}, {}", worker.id(), served(&args.only)));
-    let mut told = Told { queue: Arc::clone(&queue), settled, quiet: args.quiet, failed: false };
+    let mut told = Told { queue: Arc::clone(&queue), settled, next: None, quiet: args.quiet, failed: false };
     tokio::select! {
         biased;
         () = signals.asked_to_stop() => say(&format!(
@@ -188,38 +188,53 @@ fn say(text: &str) {
 struct Told {
     queue: Arc<dyn Queue>,
     settled: UnboundedReceiver<Settlement>,
+    /// The end that is told of next.
+    next: Option<Settlement>,
     quiet: bool,
     /// Whether a job failed for good.
     failed: bool,
 }
 
 impl Told {
-    /// Tells of all that comes.
+    /// Tells of all that comes. Whatever it is dropped at, no end is lost: [`Told::rest`] tells of it.
     async fn all(&mut self) {
-        while let Some(settlement) = self.settled.recv().await {
-            self.tell(&settlement).await;
+        loop {
+            if self.next.is_none() {
+                self.next = self.settled.recv().await;
+            }
+            if !self.tell_next().await {
+                return;
+            }
         }
     }
 
     /// Tells of all that came.
     async fn rest(&mut self) {
-        while let Ok(settlement) = self.settled.try_recv() {
-            self.tell(&settlement).await;
+        loop {
+            if self.next.is_none() {
+                self.next = self.settled.try_recv().ok();
+            }
+            if !self.tell_next().await {
+                return;
+            }
         }
     }
 
-    async fn tell(&mut self, settlement: &Settlement) {
+    /// Tells of the next end, and says whether there was one.
+    async fn tell_next(&mut self) -> bool {
+        let Some(settlement) = &self.next else { return false };
         self.failed |= settlement.verdict == Verdict::Failed;
-        if self.quiet {
-            return;
+        if !self.quiet {
+            // It may be deleted by now, or the queue away: then it goes without a name.
+            let name = match self.queue.get(settlement.key.job).await {
+                Ok(Some(record)) => printable_line(&record.summary.name),
+                _ => String::new(),
+            };
+            // A full disk on the reader's side is no reason to stop working.
+            let _ = report::print(&format!("{}\n", line(settlement, &name)));
         }
-        // It may be deleted by now, or the queue away: then it goes without a name.
-        let name = match self.queue.get(settlement.key.job).await {
-            Ok(Some(record)) => printable_line(&record.summary.name),
-            _ => String::new(),
-        };
-        // A full disk on the reader's side is no reason to stop working.
-        let _ = report::print(&format!("{}\n", line(settlement, &name)));
+        self.next = None;
+        true
     }
 }
 
