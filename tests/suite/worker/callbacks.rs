@@ -143,12 +143,12 @@ async fn a_closure_that_keeps_failing_is_told_of_as_a_callback_that_failed() {
     let failed = Told::default();
     let id = site.put(with_both(site.job(&returning(&["41"])).await)).await;
     let describe = site.describe().closure("failed", failed.closure());
-    let calls = Arc::new(Mutex::new(0));
+    let calls = Arc::new(Mutex::new(0u32));
     let count = Arc::clone(&calls);
     let breaks = move |_: Ended, _: Kwargs| -> Result<(), std::io::Error> {
         let mut calls = count.lock().expect("nobody panicked here");
         *calls += 1;
-        if *calls % 2 == 0 {
+        if calls.is_multiple_of(2) {
             Err(std::io::Error::other("no room"))
         } else {
             drop(calls);
@@ -169,7 +169,7 @@ async fn a_closure_that_keeps_failing_is_told_of_as_a_callback_that_failed() {
     .await;
     let record = site.record(delivery).await;
     assert_eq!((record.summary.state, record.summary.kind), (State::Failed, Some(Kind::Callback)));
-    assert_eq!(u64::from(record.summary.attempt), *calls.lock().expect("nobody panicked here"));
+    assert_eq!(record.summary.attempt, *calls.lock().expect("nobody panicked here"));
     let messages: Vec<_> = record
         .attempts
         .iter()

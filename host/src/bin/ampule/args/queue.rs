@@ -31,43 +31,43 @@ pub(crate) enum QueueCommand {
     Enqueue(Box<EnqueueArgs>),
     /// List jobs, newest first
     #[command(after_help = exit::QUEUE_TABLE)]
-    List(ListArgs),
+    List(Box<ListArgs>),
     /// Tell all that is known of a job
     #[command(after_help = exit::QUEUE_TABLE)]
     Show(ShowArgs),
     /// Wait until jobs have ended, and tell their end as `ampule run` does
     #[command(after_help = exit::WAIT_TABLE)]
-    Wait(WaitArgs),
+    Wait(Box<WaitArgs>),
     /// Stop jobs: queued ones never run, running ones are stopped by their worker
     #[command(after_help = exit::CHANGE_TABLE)]
-    Cancel(SelectionArgs),
+    Cancel(Box<SelectionArgs>),
     /// Queue ended jobs again, due at once, with all their attempts before them
     #[command(after_help = exit::CHANGE_TABLE)]
-    Retry(RetryArgs),
+    Retry(Box<RetryArgs>),
     /// Let queued jobs wait until they are released
     #[command(after_help = exit::CHANGE_TABLE)]
-    Hold(SelectionArgs),
+    Hold(Box<SelectionArgs>),
     /// Take back `hold`: the jobs are due when they were due before
     #[command(after_help = exit::CHANGE_TABLE)]
-    Release(SelectionArgs),
+    Release(Box<SelectionArgs>),
     /// Make queued jobs due at once, held ones too
     #[command(after_help = exit::CHANGE_TABLE)]
-    RunNow(SelectionArgs),
+    RunNow(Box<SelectionArgs>),
     /// Forget ended jobs
     #[command(after_help = exit::CHANGE_TABLE)]
-    Delete(SelectionArgs),
+    Delete(Box<SelectionArgs>),
     /// List queues, or pause, resume, drain and limit them
     #[command(args_conflicts_with_subcommands = true, after_help = exit::QUEUE_TABLE)]
-    Queues(QueuesArgs),
+    Queues(Box<QueuesArgs>),
     /// List schedules, which enqueue a job again and again, or change them
     #[command(args_conflicts_with_subcommands = true, after_help = exit::QUEUE_TABLE)]
-    Schedules(SchedulesArgs),
+    Schedules(Box<SchedulesArgs>),
     /// List the workers that are alive
     #[command(after_help = exit::QUEUE_TABLE)]
     Workers(ReportArgs),
     /// Run the jobs of a queue until told to stop
     #[command(after_help = exit::WORK_TABLE)]
-    Work(WorkArgs),
+    Work(Box<WorkArgs>),
     /// Check a queue's database, or copy it
     #[command(after_help = exit::QUEUE_TABLE)]
     Queue(MaintenanceArgs),
