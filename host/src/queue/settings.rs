@@ -24,7 +24,8 @@ pub enum Mode {
     Open,
     /// It takes jobs in and hands none out.
     Paused,
-    /// It hands out what it has and takes nothing in, but for what follows from its own jobs.
+    /// It hands out what it has and takes nothing in, but for what follows from its own jobs, and the ticks of schedules,
+    /// which are paused by themselves.
     Draining,
 }
 
