@@ -125,8 +125,12 @@ pub(super) async fn a_call_may_be_late_or_never_come_back(queue: Arc<dyn Queue>)
         let (new, hanging) = (job("new"), Arc::clone(&faulty));
         faulty.fail_next(Verb::Enqueue, fault.clone());
         let id = new.id;
+        let calls = faulty.calls(Verb::Enqueue);
         let call = tokio::spawn(async move { hanging.enqueue(vec![new], Some(at(0))).await });
-        ampule_tests::soon("it is done, or it never is", async {
+        ampule_tests::soon("it has begun, and is done, or never is", async {
+            while faulty.calls(Verb::Enqueue) == calls {
+                tokio::task::yield_now().await;
+            }
             while known && queue.get(id).await.expect("looked up").is_none() {}
         })
         .await;
