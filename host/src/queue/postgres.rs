@@ -48,8 +48,9 @@ use super::*;
 use crate::events::Event;
 use crate::job::{Digest, JobId};
 
-/// How many groups of each kind are under way at once: while one waits for the disk, the next is gathered.
-const FLUSHERS: usize = 2;
+/// How many groups of each kind are under way at once. With one, all that comes while it waits for the disk shares the
+/// next write; two would each wait for a write of half as much.
+const FLUSHERS: usize = 1;
 /// How many jobs a change by filter goes through in one transaction.
 const CHANGE_STEP: u32 = 500;
 /// The longest name of a program, in bytes: an index has to carry it.
