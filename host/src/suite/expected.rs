@@ -45,20 +45,6 @@ const KINDS: [Kind; 12] = [
     Kind::LogOverflow,
 ];
 
-const TRAPS: [TrapCode; 11] = [
-    TrapCode::Unreachable,
-    TrapCode::MemoryOutOfBounds,
-    TrapCode::TableOutOfBounds,
-    TrapCode::IndirectCallToNull,
-    TrapCode::BadSignature,
-    TrapCode::IntegerOverflow,
-    TrapCode::IntegerDivideByZero,
-    TrapCode::BadConversionToInteger,
-    TrapCode::StackOverflow,
-    TrapCode::HostCall,
-    TrapCode::Other,
-];
-
 /// What must come of a case.
 #[derive(Clone, Debug)]
 pub struct Expected {
@@ -196,7 +182,7 @@ fn ending(base: &Path, table: &Table<'_>) -> Result<Ending, SuiteError> {
 fn failure(item: &Item<'_>) -> Result<FailureRule, SuiteError> {
     let table = item.table(&["kind", "message_contains", "type", "code", "trap", "retry"])?;
     let kind = |item: Item<'_>| named(&item, KINDS.map(|kind| (kind.as_str(), kind)));
-    let trap = |item: Item<'_>| named(&item, TRAPS.map(|trap| (trap.as_str(), trap)));
+    let trap = |item: Item<'_>| named(&item, TrapCode::ALL.map(|trap| (trap.as_str(), trap)));
     Ok(FailureRule {
         kind: table.get("kind").map(kind).transpose()?,
         message_contains: table.get("message_contains").map(|item| item.texts()).transpose()?.unwrap_or_default(),

@@ -32,7 +32,7 @@ pub(super) fn folder() -> PathBuf {
         .to_string_lossy()
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    PathBuf::from(format!("/tmp/ampule-postgres-{user}-{:08x}", build >> 32))
+    std::env::temp_dir().join(format!("ampule-postgres-{user}-{:08x}", build >> 32))
 }
 
 struct Keeper {
