@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::callback::{Callback, Delivery};
 use super::retry::RetryPolicy;
 use super::{Error, Timestamp, milliseconds};
-use crate::job::{Job, JobId, ProgramRef};
+use crate::job::{Digest, Job, JobId, ProgramRef};
 
 /// How deep kwargs may be nested: as deep as JSON text is read.
 const MAX_DEPTH: usize = 128;
@@ -292,6 +292,18 @@ impl NewJob {
 }
 
 impl Payload {
+    /// Documents that are longer stay out of the hot rows: these are read and written with every change of a job.
+    pub(super) const MAX_ROW_BYTES: usize = 2 * 1024;
+
+    /// The program that it means, or the language, for lists and claims: none of a name that is not pinned yet.
+    pub(super) fn program(&self) -> (Option<Digest>, Option<String>) {
+        match self.job().map(|job| &job.program) {
+            Some(ProgramRef::Digest(digest)) => (Some(*digest), None),
+            Some(ProgramRef::Language(language)) => (None, Some(language.clone())),
+            Some(ProgramRef::Name(_)) | None => (None, None),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), Error> {
         self.retry.check()?;
         if let Work::Job(job) = &self.work {

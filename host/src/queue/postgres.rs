@@ -113,7 +113,8 @@ impl PostgresQueue {
         *self.limited.lock().unwrap_or_else(PoisonError::into_inner) = found.limited;
         // What cannot be read ends as failed, so that it does not come back for ever; the others are handed out.
         if !found.unreadable.is_empty() {
-            let rows = found.unreadable.iter().map(|(key, why)| SettleRow::unreadable(*key, why)).collect();
+            let rows =
+                found.unreadable.iter().map(|(key, why)| SettleRow::new(Settlement::unreadable(*key, why))).collect();
             self.settles.ask(Settle::new(rows, now)).await?;
         }
         Ok(Claimed { leases: found.leases, next_due: found.next_due })

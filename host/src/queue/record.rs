@@ -197,6 +197,24 @@ impl WorkerInfo {
     }
 }
 
+impl Summary {
+    /// The attempt that goes on or ended the job, unless it is among those that are kept: it stands in the job's own row.
+    pub(super) fn last_attempt(&self, kept: &[Attempt], outcome: Option<&Outcome>) -> Option<Attempt> {
+        let attempt = self.attempt;
+        if attempt == 0 || self.state == State::Queued || kept.iter().any(|kept| kept.attempt == attempt) {
+            return None;
+        }
+        let end = match self.state {
+            State::Queued | State::Running => AttemptEnd::Running,
+            State::Completed => AttemptEnd::Completed,
+            State::Failed => AttemptEnd::Failed,
+            State::Cancelled => AttemptEnd::Cancelled,
+        };
+        let (worker, started_at) = (self.worker?, self.started_at?);
+        Some(Attempt { attempt, worker, started_at, ended_at: self.ended_at, end, outcome: outcome.cloned() })
+    }
+}
+
 impl State {
     /// Every state.
     pub const ALL: [State; 5] = [State::Queued, State::Running, State::Completed, State::Failed, State::Cancelled];

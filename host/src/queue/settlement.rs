@@ -6,7 +6,7 @@ use super::Timestamp;
 use super::lease::LeaseKey;
 use super::new_job::NewJob;
 use crate::failure::{Failure, Kind};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, never_ran};
 
 /// The end of one attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,15 @@ pub enum Settled {
     Done,
     /// The lease was lost or settled before; nothing was changed.
     Stale,
+}
+
+impl Settlement {
+    /// The end of a job whose documents nobody can read: no worker could run it.
+    pub(super) fn unreadable(key: LeaseKey, why: &str) -> Self {
+        let failure = Failure::new(Kind::Host, format!("what is stored of this job cannot be read: {why}"));
+        let outcome = never_ran(key.job, None, failure, Duration::ZERO);
+        Settlement { key, verdict: Verdict::Failed, outcome: Some(outcome), follow_up: None }
+    }
 }
 
 /// A queued job that somebody cancelled.

@@ -156,7 +156,7 @@ impl Queue for SqliteQueue {
             for row in found.rows {
                 match row.read() {
                     Ok(lease) => leases.push(lease),
-                    Err((key, why)) => unreadable.push(SettleRow::unreadable(key, &why)),
+                    Err((key, why)) => unreadable.push(SettleRow::new(Settlement::unreadable(key, &why))),
                 }
             }
             // Such a job ends as failed, so that it does not come back for ever; the others are handed out.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::connection::{Stop, Work};
 use super::forget::forget;
-use super::insert::{MAX_ROW_PAYLOAD_BYTES, lane};
+use super::insert::lane;
 use super::live::{Live, clock, end_unrun, live};
 use super::rows::{Read as _, corrupt, state_number, uuid, uuids};
 use crate::failure::Failure;
@@ -212,7 +212,7 @@ async fn replace_documents(connection: &mut PgConnection, documents: &[(Uuid, St
         "UPDATE ampule.jobs j SET payload = CASE WHEN octet_length(d.document) <= $3::integer THEN d.document::json END \
          FROM unnest($1::uuid[], $2::text[]) AS d (id, document) WHERE j.id = d.id",
     ] {
-        let most = i32::try_from(MAX_ROW_PAYLOAD_BYTES).unwrap_or(i32::MAX);
+        let most = i32::try_from(Payload::MAX_ROW_BYTES).unwrap_or(i32::MAX);
         sqlx::query(statement).bind(&ids).bind(&texts).bind(most).execute(&mut *connection).await?;
     }
     Ok(())

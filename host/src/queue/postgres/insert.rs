@@ -11,10 +11,7 @@ use super::connection::Stop;
 use super::rows::{Read as _, cut, given, integer, millis, now, scope, text, uuid, uuids};
 use super::unique;
 use crate::job::{Digest, JobId, ProgramRef};
-use crate::queue::{Enqueued, Error, NewJob, Now, Payload, Start, Timestamp, Unique, Work, stored};
-
-/// Documents that are longer stay out of the hot rows: these are read and written with every change of a job.
-pub(super) const MAX_ROW_PAYLOAD_BYTES: usize = 2 * 1024;
+use crate::queue::{Enqueued, Error, NewJob, Now, Payload, Start, Timestamp, Unique, stored};
 
 /// A job that is about to be stored, with all worked out that does not need the database.
 #[derive(Clone, Debug)]
@@ -181,7 +178,7 @@ pub(super) async fn follow(connection: &mut PgConnection, mut rows: Vec<NewRow>,
 
 /// Whether these need more than the one statement, and so a transaction.
 pub(super) fn needs_transaction<'r>(mut rows: impl Iterator<Item = &'r NewRow>) -> bool {
-    rows.any(|row| row.unique.is_some() || !row.tags.is_empty() || row.payload.len() > MAX_ROW_PAYLOAD_BYTES)
+    rows.any(|row| row.unique.is_some() || !row.tags.is_empty() || row.payload.len() > Payload::MAX_ROW_BYTES)
 }
 
 /// Stores rows, unless their ids or their unique keys are known already. No two of different calls may have one id; with
@@ -225,7 +222,7 @@ async fn insert_rows(
     if rows.is_empty() {
         return Ok(Default::default());
     }
-    let in_row = |row: &NewRow| row.payload.len() <= MAX_ROW_PAYLOAD_BYTES;
+    let in_row = |row: &NewRow| row.payload.len() <= Payload::MAX_ROW_BYTES;
     let found = sqlx::query(concat!(
         "WITH r AS MATERIALIZED ( \
            SELECT *, ",
@@ -295,7 +292,7 @@ fn column<'r, T>(rows: &'r [Asked<'r>], value: impl Fn(&'r Asked<'r>) -> T) -> V
 }
 
 async fn insert_documents(connection: &mut PgConnection, rows: &[&NewRow]) -> Result<(), Stop> {
-    let long = rows.iter().filter(|row| row.payload.len() > MAX_ROW_PAYLOAD_BYTES);
+    let long = rows.iter().filter(|row| row.payload.len() > Payload::MAX_ROW_BYTES);
     let (jobs, documents): (Vec<Uuid>, Vec<&str>) = long.map(|row| (uuid(row.id), &*row.payload)).unzip();
     if jobs.is_empty() {
         return Ok(());
@@ -364,13 +361,8 @@ macro_rules! lane {
 }
 pub(super) use lane;
 
-pub(super) fn program_of(payload: &Payload) -> (Option<Digest>, Option<String>) {
-    match &payload.work {
-        Work::Job(job) => match &job.program {
-            ProgramRef::Digest(digest) => (Some(*digest), None),
-            ProgramRef::Language(language) => (None, Some(text(language).into_owned())),
-            ProgramRef::Name(_) => (None, None),
-        },
-        Work::Delivery(_) => (None, None),
-    }
+/// As a column bears it.
+fn program_of(payload: &Payload) -> (Option<Digest>, Option<String>) {
+    let (program, language) = payload.program();
+    (program, language.map(|language| text(&language).into_owned()))
 }

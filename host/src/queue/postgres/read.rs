@@ -7,7 +7,7 @@ use super::connection::{Stop, Work};
 use super::rows::{Read as _, corrupt, uuid};
 use crate::job::JobId;
 use crate::outcome::Outcome;
-use crate::queue::{Attempt, AttemptEnd, JobRecord, State, Summary, stored};
+use crate::queue::{Attempt, JobRecord, Summary, stored};
 
 /// What a [`Summary`] is read from, of a live job.
 macro_rules! live_columns {
@@ -69,7 +69,7 @@ fn record(id: JobId, rows: &[PgRow]) -> Result<Option<JobRecord>, Stop> {
     for row in rows {
         attempts.extend(attempt(id, row)?);
     }
-    attempts.extend(last_attempt(&summary, &attempts, outcome.as_ref()));
+    attempts.extend(summary.last_attempt(&attempts, outcome.as_ref()));
     Ok(Some(JobRecord { summary, payload, outcome, attempts }))
 }
 
@@ -114,22 +114,6 @@ fn attempt(id: JobId, row: &PgRow) -> Result<Option<Attempt>, Stop> {
         end: row.attempt_end("outcome_end")?,
         outcome: read_outcome(id, row.try_get("kept_outcome")?)?,
     }))
-}
-
-/// The attempt that goes on or ended the job, unless it is among those that are kept: it stands in the job's own row.
-fn last_attempt(summary: &Summary, kept: &[Attempt], outcome: Option<&Outcome>) -> Option<Attempt> {
-    let attempt = summary.attempt;
-    if attempt == 0 || summary.state == State::Queued || kept.iter().any(|kept| kept.attempt == attempt) {
-        return None;
-    }
-    let end = match summary.state {
-        State::Queued | State::Running => AttemptEnd::Running,
-        State::Completed => AttemptEnd::Completed,
-        State::Failed => AttemptEnd::Failed,
-        State::Cancelled => AttemptEnd::Cancelled,
-    };
-    let (worker, started_at) = (summary.worker?, summary.started_at?);
-    Some(Attempt { attempt, worker, started_at, ended_at: summary.ended_at, end, outcome: outcome.cloned() })
 }
 
 fn read_outcome(id: JobId, json: Option<&str>) -> Result<Option<Outcome>, Stop> {

@@ -11,9 +11,8 @@ use super::group::{Answers, Call};
 use super::insert::{NewRow, follow};
 use super::live::{End, Kept, Live, clock, end, end_unrun, happened_at, keep_attempts, live};
 use super::rows::{Read as _, given, integer, millis, now, text, uuid, worker_uuid};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::job::JobId;
-use crate::outcome::never_ran;
 use crate::queue::signal::Happened;
 use crate::queue::{AttemptEnd, LeaseKey, Now, Settled, Settlement, State, Verdict, settlement, stored};
 
@@ -47,13 +46,6 @@ impl SettleRow {
             outcome: outcome.as_ref().map(stored::outcome_to_json),
             follow_up: follow_up.map(|job| NewRow::new(*job)),
         }
-    }
-
-    /// The end of a job whose documents nobody can read: no worker could run it.
-    pub(super) fn unreadable(key: LeaseKey, why: &str) -> Self {
-        let failure = Failure::new(Kind::Host, format!("what is stored of this job cannot be read: {why}"));
-        let outcome = never_ran(key.job, None, failure, std::time::Duration::ZERO);
-        SettleRow::new(Settlement { key, verdict: Verdict::Failed, outcome: Some(outcome), follow_up: None })
     }
 
     /// The state that the job ends in, if it does.

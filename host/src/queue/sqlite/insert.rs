@@ -7,10 +7,7 @@ use super::rows::{Sql, millis, scope};
 use super::writer::{Stop, Tx};
 use crate::job::{Digest, JobId, ProgramRef};
 use crate::queue::signal::Happened;
-use crate::queue::{Enqueued, Error, NewJob, Payload, QueueSettings, Start, Unique, Work, stored};
-
-/// Documents that are longer stay out of the hot rows: these are read and written with every change of a job.
-const MAX_ROW_PAYLOAD_BYTES: usize = 2 * 1024;
+use crate::queue::{Enqueued, Error, NewJob, Payload, QueueSettings, Start, Unique, stored};
 
 /// A job that is about to be stored, with all worked out that does not need the database.
 #[derive(Debug)]
@@ -43,7 +40,7 @@ impl NewRow {
     pub(super) fn new(job: NewJob) -> Self {
         let NewJob { id, mut payload, queue, priority, start, held, tenant, tags, unique, start_before, parent } = job;
         let name = payload.name().to_owned();
-        let (program, language) = program_of(&payload);
+        let (program, language) = payload.program();
         let (max_tries, retries_lost) = (payload.retry.attempts, payload.retry.retries_lost());
         let (mut digests, mut has_names) = (Vec::new(), false);
         let Ok(()) = payload.each_program::<std::convert::Infallible>(&mut |program| {
@@ -104,7 +101,7 @@ impl NewRow {
             }
             Ok::<_, Stop>(())
         })?;
-        (self.program, self.language) = program_of(&payload);
+        (self.program, self.language) = payload.program();
         self.payload = stored::payload_to_json(&payload);
         Ok(())
     }
@@ -149,7 +146,7 @@ impl NewRow {
             Start::At(moment) => moment.timestamp_millis(),
         };
         let lane = lane(tx.queues()?.get(&self.queue), self.tenant.as_deref(), self.language.as_deref());
-        let in_row = (self.payload.len() <= MAX_ROW_PAYLOAD_BYTES).then_some(&self.payload);
+        let in_row = (self.payload.len() <= Payload::MAX_ROW_BYTES).then_some(&self.payload);
         let (key, scope) = self.unique.as_ref().map(|unique| (&unique.key, scope(unique.scope).0)).unzip();
         let inserted = tx
             .prepare(
@@ -218,7 +215,7 @@ impl NewRow {
 /// Puts another document in the place of a live job's.
 pub(super) fn replace_document(tx: &Tx<'_, '_>, id: &[u8; 16], document: &str) -> Result<(), Stop> {
     tx.prepare("DELETE FROM payloads WHERE job = ?1")?.execute([id])?;
-    let in_row = (document.len() <= MAX_ROW_PAYLOAD_BYTES).then_some(document);
+    let in_row = (document.len() <= Payload::MAX_ROW_BYTES).then_some(document);
     tx.prepare("UPDATE jobs SET payload = ?2 WHERE id = ?1")?.execute(params![id, in_row])?;
     if in_row.is_none() {
         tx.prepare("INSERT INTO payloads (job, document) VALUES (?1, ?2)")?.execute(params![id, document])?;
@@ -233,16 +230,5 @@ pub(super) fn lane(settings: Option<&QueueSettings>, tenant: Option<&str>, langu
     match settings.and_then(|settings| settings.max_running_per_tenant) {
         Some(_) => format!("{}|{language}", tenant.unwrap_or_default()),
         None => language.to_owned(),
-    }
-}
-
-fn program_of(payload: &Payload) -> (Option<Digest>, Option<String>) {
-    match &payload.work {
-        Work::Job(job) => match &job.program {
-            ProgramRef::Digest(digest) => (Some(*digest), None),
-            ProgramRef::Language(language) => (None, Some(language.clone())),
-            ProgramRef::Name(_) => (None, None),
-        },
-        Work::Delivery(_) => (None, None),
     }
 }

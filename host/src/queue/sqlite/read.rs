@@ -35,7 +35,7 @@ pub(super) fn get(db: &Connection, id: JobId) -> Result<Option<JobRecord>, Error
     let payload = stored::payload_from_json(&payload).map_err(|error| corrupt(id, error))?;
     let outcome = outcome.map(|json| read_outcome(id, &json)).transpose()?;
     let mut attempts = read_attempts(db, id)?;
-    attempts.extend(last_attempt(&summary, &attempts, outcome.as_ref()));
+    attempts.extend(summary.last_attempt(&attempts, outcome.as_ref()));
     Ok(Some(JobRecord { summary, payload, outcome, attempts }))
 }
 
@@ -115,22 +115,6 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<(Attempt, Option<String>)> {
         outcome: None,
     };
     Ok((attempt, row.get(5)?))
-}
-
-/// The attempt that goes on or ended the job, unless it is among those that are kept: it stands in the job's own row.
-fn last_attempt(summary: &Summary, kept: &[Attempt], outcome: Option<&Outcome>) -> Option<Attempt> {
-    let attempt = summary.attempt;
-    if attempt == 0 || summary.state == State::Queued || kept.iter().any(|kept| kept.attempt == attempt) {
-        return None;
-    }
-    let end = match summary.state {
-        State::Queued | State::Running => AttemptEnd::Running,
-        State::Completed => AttemptEnd::Completed,
-        State::Failed => AttemptEnd::Failed,
-        State::Cancelled => AttemptEnd::Cancelled,
-    };
-    let (worker, started_at) = (summary.worker?, summary.started_at?);
-    Some(Attempt { attempt, worker, started_at, ended_at: summary.ended_at, end, outcome: outcome.cloned() })
 }
 
 fn read_outcome(id: JobId, json: &str) -> Result<Outcome, Error> {

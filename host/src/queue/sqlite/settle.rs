@@ -4,8 +4,7 @@ use super::insert::NewRow;
 use super::live::{Again, End, Live};
 use super::rows::millis;
 use super::writer::{Stop, Tx};
-use crate::failure::{Failure, Kind};
-use crate::outcome::never_ran;
+use crate::failure::Kind;
 use crate::queue::{AttemptEnd, LeaseKey, Now, Settled, Settlement, State, Verdict, settlement, stored};
 
 /// A settlement with its documents written out, which is done in the task of whoever settles.
@@ -31,13 +30,6 @@ impl SettleRow {
             outcome: outcome.as_ref().map(stored::outcome_to_json),
             follow_up: follow_up.map(|job| NewRow::new(*job)),
         }
-    }
-
-    /// The end of a job whose documents nobody can read: no worker could run it.
-    pub(super) fn unreadable(key: LeaseKey, why: &str) -> Self {
-        let failure = Failure::new(Kind::Host, format!("what is stored of this job cannot be read: {why}"));
-        let outcome = never_ran(key.job, None, failure, std::time::Duration::ZERO);
-        SettleRow::new(Settlement { key, verdict: Verdict::Failed, outcome: Some(outcome), follow_up: None })
     }
 }
 
