@@ -104,8 +104,7 @@ pub fn due(info: &ScheduleInfo, now: Timestamp) -> Result<Option<Firing>, Error>
 }
 
 /// Enqueues all ticks that are due, each once however many do so at the same time, and answers how many schedules this
-/// call moved on. A schedule that cannot be fired, for its program is gone, is logged and does not
-/// keep the others.
+/// call moved on. A schedule that cannot be fired, for its program is gone, is logged and does not keep the others.
 ///
 /// # Errors
 /// Those of the queue that concern it as a whole.

@@ -21,6 +21,7 @@ mod kwargs;
 mod languages;
 mod load;
 mod output;
+mod postgres_plans;
 mod proposals;
 mod python;
 mod queue;

@@ -210,7 +210,7 @@ async fn replace_documents(connection: &mut PgConnection, documents: &[(Uuid, St
         "INSERT INTO ampule.payloads (job, document) SELECT id, document::json \
          FROM unnest($1::uuid[], $2::text[]) AS d (id, document) WHERE octet_length(document) > $3::integer",
         "UPDATE ampule.jobs j SET payload = CASE WHEN octet_length(d.document) <= $3::integer THEN d.document::json END \
-         FROM unnest($1::uuid[], $2::text[]) AS d (id, document) WHERE j.id = d.id",
+         FROM unnest($1::uuid[], $2::text[]) AS d (id, document) WHERE j.id = ANY ($1) AND j.id = d.id",
     ] {
         let most = i32::try_from(Payload::MAX_ROW_BYTES).unwrap_or(i32::MAX);
         sqlx::query(statement).bind(&ids).bind(&texts).bind(most).execute(&mut *connection).await?;

@@ -190,7 +190,8 @@ macro_rules! heads {
 /// worker, `$7` the lease in milliseconds.
 ///
 /// Each is looked at again by its id alone. `state + 0` keeps the planner from the index of those that wait, through
-/// which it would compare each with all of them: it believes in few, for the table is empty whenever it is analysed.
+/// which it would compare each with all of them: it believes in few, for the table is empty whenever it is analysed. For
+/// the same reason ids come as arrays wherever jobs are changed, here and in other files: an array is looked up.
 macro_rules! claimed {
     () => {
         concat!(
@@ -207,7 +208,7 @@ macro_rules! claimed {
             ", lease_until = ",
             now!("$4"),
             " + $7 * interval '1 ms' \
-               FROM taken t WHERE j.id = t.id \
+               WHERE j.id = ANY (ARRAY(SELECT id FROM taken)) \
                RETURNING j.id, j.attempt, j.spared, j.priority, j.queue, j.tenant, j.run_at, j.started_at, j.payload \
              ) \
              SELECT ARRAY(SELECT DISTINCT queue FROM spoken WHERE is_limited) AS limited, \

@@ -42,6 +42,7 @@ pub(super) fn report<'c>(connection: &'c mut PgConnection, (told, now): &'c (Vec
                FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[]) WITH ORDINALITY \
                  AS t (job, attempt, worker, document, nth) \
                JOIN ampule.jobs j ON j.id = t.job AND j.attempt = t.attempt AND j.worker = t.worker AND j.state = 1 \
+                 AND j.id = ANY ($1) \
              ) n WHERE n.number <= $6",
         ))
         .bind(told.iter().map(|told| uuid(told.key.job)).collect::<Vec<_>>())

@@ -69,15 +69,17 @@ pub(super) async fn forget(
            RETURNING id, coalesce(tenant, '') AS tenant, unique_key, unique_scope \
          ), keys AS ( \
            DELETE FROM ampule.unique_keys k USING gone g \
-           WHERE g.unique_scope <> $3 AND k.tenant = g.tenant AND k.key = g.unique_key AND k.job = g.id \
+           WHERE g.unique_scope <> $3 \
+             AND k.tenant = ANY (ARRAY(SELECT DISTINCT tenant FROM gone WHERE unique_scope <> $3)) \
+             AND k.key = ANY (ARRAY(SELECT unique_key FROM gone WHERE unique_scope <> $3)) AND k.tenant = g.tenant AND k.key = g.unique_key AND k.job = g.id \
          ), documents AS ( \
-           DELETE FROM ampule.payloads p USING gone g WHERE p.job = g.id \
+           DELETE FROM ampule.payloads p USING gone g WHERE p.job = ANY ($1) AND p.job = g.id \
          ), attempts AS ( \
-           DELETE FROM ampule.attempts a USING gone g WHERE a.job = g.id \
+           DELETE FROM ampule.attempts a USING gone g WHERE a.job = ANY ($1) AND a.job = g.id \
          ), events AS ( \
-           DELETE FROM ampule.events e USING gone g WHERE e.job = g.id \
+           DELETE FROM ampule.events e USING gone g WHERE e.job = ANY ($1) AND e.job = g.id \
          ), tags AS ( \
-           DELETE FROM ampule.tags t USING gone g WHERE t.job = g.id \
+           DELETE FROM ampule.tags t USING gone g WHERE t.job = ANY ($1) AND t.job = g.id \
          ) \
          SELECT id FROM gone",
     )

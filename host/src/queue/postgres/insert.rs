@@ -245,8 +245,8 @@ async fn insert_rows(
              r.unique_scope, r.parent, r.payload::json \
            FROM r LEFT JOIN ampule.queues q ON q.name = r.queue \
            WHERE NOT EXISTS (SELECT FROM draining d WHERE d.call = r.call) \
-             AND NOT EXISTS (SELECT FROM ampule.ended e WHERE e.id = r.id) \
-             AND NOT EXISTS (SELECT FROM ampule.jobs j WHERE j.id = r.id) \
+             AND NOT EXISTS (SELECT FROM ampule.ended e WHERE e.id = ANY ($2) AND e.id = r.id) \
+             AND NOT EXISTS (SELECT FROM ampule.jobs j WHERE j.id = ANY ($2) AND j.id = r.id) \
            ON CONFLICT (id) DO NOTHING RETURNING id \
          ) \
          SELECT id, NULL::integer AS call, NULL::text AS queue FROM inserted \

@@ -175,7 +175,7 @@ pub(super) async fn end(connection: &mut PgConnection, ends: &[End]) -> Result<V
              $7::text[], $8::text[], $9::timestamptz[]) \
            AS e (id, attempt, worker, runs, state, kind, message, outcome, given) \
          ), gone AS ( \
-           DELETE FROM ampule.jobs j USING e WHERE j.id = e.id AND j.attempt = e.attempt \
+           DELETE FROM ampule.jobs j USING e WHERE j.id = ANY ($1) AND j.id = e.id AND j.attempt = e.attempt \
              AND j.worker IS NOT DISTINCT FROM e.worker AND (j.state = 1 OR NOT e.runs) \
            RETURNING j.*, e.state AS end_state, e.kind, e.message, e.outcome, e.given \
          ), kept AS ( \
@@ -189,6 +189,8 @@ pub(super) async fn end(connection: &mut PgConnection, ends: &[End]) -> Result<V
         ", kind, message, payload, outcome::json FROM gone \
          ), freed AS ( \
            DELETE FROM ampule.unique_keys k USING gone g WHERE g.unique_scope = 1 \
+             AND k.tenant = ANY (ARRAY(SELECT DISTINCT coalesce(tenant, '') FROM gone WHERE unique_scope = 1)) \
+             AND k.key = ANY (ARRAY(SELECT unique_key FROM gone WHERE unique_scope = 1)) \
              AND k.tenant = coalesce(g.tenant, '') AND k.key = g.unique_key AND k.job = g.id \
          ) \
          SELECT g.id, g.attempt, g.worker, coalesce(q.max_running, q.max_running_per_tenant) IS NOT NULL AS frees_room \

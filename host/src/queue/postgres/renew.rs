@@ -23,7 +23,7 @@ pub(super) fn renew<'c>(
             "UPDATE ampule.jobs j SET lease_until = ",
             now!("$4"),
             " + $5 * interval '1 ms' FROM unnest($1::uuid[], $2::integer[], $3::uuid[]) AS k (job, attempt, worker) \
-             WHERE j.id = k.job AND j.attempt = k.attempt AND j.worker = k.worker AND j.state = 1 \
+             WHERE j.id = ANY ($1) AND j.id = k.job AND j.attempt = k.attempt AND j.worker = k.worker AND j.state = 1 \
              RETURNING j.id, j.attempt, j.worker, j.cancel_asked",
         ))
         .bind(sorted.iter().map(|key| uuid(key.job)).collect::<Vec<_>>())

@@ -177,7 +177,7 @@ async fn queue_again(connection: &mut PgConnection, rows: &[(&SettleRow, Now)]) 
              run_at = coalesce(a.now + a.wait_ms * interval '1 ms', j.run_at), \
              spared = j.spared + (a.wait_ms IS NULL)::integer, \
              last_kind = coalesce(a.kind, j.last_kind), last_message = coalesce(a.message, j.last_message) \
-           FROM a WHERE j.id = a.id AND j.attempt = a.attempt AND j.worker = a.worker AND j.state = 1 \
+           FROM a WHERE j.id = ANY ($1) AND j.id = a.id AND j.attempt = a.attempt AND j.worker = a.worker AND j.state = 1 \
              AND NOT j.cancel_asked \
            RETURNING j.id, j.attempt, j.worker, j.started_at, a.now, a.outcome_end, a.outcome \
          ), kept AS ( \
@@ -211,7 +211,7 @@ async fn cancelled(connection: &mut PgConnection, rows: &[(&SettleRow, Now)]) ->
         live!(),
         "JOIN unnest($1::uuid[], $2::integer[], $3::uuid[]) AS k (id, attempt, worker) \
            ON j.id = k.id AND j.attempt = k.attempt AND j.worker = k.worker \
-         WHERE j.state = 1 AND j.cancel_asked ORDER BY j.id FOR UPDATE OF j",
+         WHERE j.id = ANY ($1) AND j.state = 1 AND j.cancel_asked ORDER BY j.id FOR UPDATE OF j",
     ))
     .bind(rows.iter().map(|(row, _)| uuid(row.key.job)).collect::<Vec<_>>())
     .bind(rows.iter().map(|(row, _)| integer(row.key.attempt)).collect::<Vec<_>>())
