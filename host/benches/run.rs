@@ -1,7 +1,7 @@
 //! What a run costs beside a hand-written wasmtime loop with the same engine settings.
 //!
-//! Three ways to run the same tiny job, interleaved in rounds so that a machine that slows down slows all of them:
-//! the loop itself, the loop with a task for each job, and `run_async` to its callback. Prints CPU time for each run
+//! Four ways to run the same tiny job, interleaved in rounds so that a machine that slows down slows all of them:
+//! the loop itself, the loop with a task for each job, `run_async` to its callback, and `run_inline` to its outcome. Prints CPU time for each run
 //! (all threads of the process), wall time, and the ratio to the loop. `cargo bench --bench run`.
 
 use std::sync::Arc;
@@ -43,13 +43,18 @@ fn main() {
     let runner = Runner::builder().guest_threads(THREADS).build().expect("a runner");
     let program = caller.block_on(runner.load_wat(TINY)).expect("the program is valid");
 
-    let mut ways =
-        [Way::new("hand-written loop"), Way::new("the loop, a task each"), Way::new("run_async to callback")];
+    let mut ways = [
+        Way::new("hand-written loop"),
+        Way::new("the loop, a task each"),
+        Way::new("run_async to callback"),
+        Way::new("run_inline to outcome"),
+    ];
     for round in 0..=ROUNDS {
         let samples = [
             measure(|| caller.block_on(by_hand(&floor))),
             measure(|| threads.block_on(by_hand_in_tasks(&floor))),
             measure(|| caller.block_on(by_runner(&runner, &program))),
+            measure(|| caller.block_on(inline(&runner, &program))),
         ];
         // The first round warms caches, pools and branch predictors.
         if round > 0 {
@@ -94,6 +99,14 @@ async fn by_runner(runner: &Runner, program: &ampule::Program) {
             runner.run_async(call).expect("a slot is free").detach();
         }
         let _all = done.acquire_many(BURST as u32).await.expect("never closed");
+    }
+}
+
+async fn inline(runner: &Runner, program: &ampule::Program) {
+    for _ in 0..RUNS {
+        let job = Job::new(program).kwarg("testvar", 3).expect("a number");
+        let outcome = runner.run_inline(job).expect("a slot is free").await;
+        assert_eq!(outcome.result.expect("it returns"), serde_json::json!([8, 13]));
     }
 }
 

@@ -14,6 +14,7 @@ mod components;
 mod contract;
 mod determinism;
 mod guests;
+mod inline;
 mod isolation;
 mod javascript;
 mod kinds;
