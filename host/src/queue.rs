@@ -5,6 +5,7 @@
 
 mod callback;
 mod change;
+mod entry;
 mod error;
 mod filter;
 mod lease;
@@ -30,8 +31,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub(crate) use self::callback::follow_up;
-pub use self::callback::{Callback, Delivery, Ended, Target};
+pub use self::callback::{Callback, Delivery, Ended, Target, Webhook};
 pub use self::change::{Change, Selection};
+pub use self::entry::{Entry, EntryKey, Expected};
 pub use self::error::Error;
 pub use self::filter::{Filter, Page};
 pub use self::lease::{Claim, Claimed, Lease, LeaseKey, Queues, Renewed, WorkerId};
@@ -40,12 +42,14 @@ pub use self::new_job::{Enqueued, NewJob, Payload, Start, Unique, UniqueScope, W
 pub use self::open::{QueueUrl, open};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresQueue;
-pub use self::programs::StoredProgram;
+pub use self::programs::{StoredProgram, Version};
 pub use self::record::{Attempt, AttemptEnd, Count, Finding, JobRecord, State, StoredEvent, Summary, WorkerInfo};
 pub use self::retry::{Backoff, RetryPolicy};
 pub use self::settings::{Mode, QueueInfo, QueueSettings, Retention};
 pub use self::settlement::{Settled, Settlement, Verdict};
 pub use self::signal::Signals;
+#[cfg(feature = "server")]
+pub(crate) use self::signal::{Bell, Happened};
 pub use self::sqlite::{SqliteOptions, SqliteQueue, Synchronous};
 pub use self::timetable::{Firing, Missed, Schedule, ScheduleInfo, Timing};
 use crate::events::Event;
@@ -134,6 +138,15 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// Every program and the names that it has.
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>>;
 
+    /// What a name has meant, newest first, at most a thousand: the first one is what it means now. A program that it
+    /// was given to twice stands once. Nothing for a name that there is not.
+    fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>>;
+
+    /// Takes a name and its history away, and says whether there was one. Whoever enqueues under it from now on is
+    /// refused. The programs stay: jobs that wait, that ended and may be retried, what follows from them and schedules
+    /// may mean them by their digests.
+    fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
+
     /// Stores a schedule in place of the one of its name; `next` is when it is due first, none for never.
     fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, now: Now) -> Answer<'a, ()>;
 
@@ -145,6 +158,23 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
 
     /// Enqueues the ticks of a schedule and moves it on, if nobody else has. Answers whether it was this call.
     fn fire(&self, firing: Firing, now: Now) -> Answer<'_, bool>;
+
+    /// Stores a small document beside the jobs, if what is there is as expected. Answers whether it did.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a key that is too long or has a NUL, and for a document of more than 4 MiB of JSON or a
+    /// hundred levels.
+    fn put_entry<'a>(&'a self, entry: &'a Entry, expected: Expected, now: Now) -> Answer<'a, bool>;
+
+    /// One document. None for a key that no document can have.
+    fn entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, Option<Entry>>;
+
+    /// The documents of one kind, in order of their names, from after the name that is given: at most a thousand, and at
+    /// most 32 MiB of them or one. Whoever wants all asks again, after the last name, until nothing comes.
+    fn entries<'a>(&'a self, kind: &'static str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>>;
+
+    /// Deletes a document, and says whether there was one.
+    fn delete_entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, bool>;
 
     /// Tells of a worker that is alive.
     fn beat<'a>(&'a self, worker: &'a WorkerInfo, now: Now) -> Answer<'a, ()>;

@@ -1,7 +1,7 @@
 //! Claims jobs from a queue, runs them and settles how they ended.
 //!
 //! A job's way through a worker is a pipeline of files: `claim` takes it, `start` hands it to the runner, `attempt` makes
-//! an end of its outcome, `settle` writes that down. Beside it `renew` keeps the leases, `report` passes on what runs
+//! an end of its outcome, `settle` writes that down. Ends of other jobs are told by `closures` and `http`. Beside it `renew` keeps the leases, `report` passes on what runs
 //! tell, and `upkeep` does for the queue what somebody must.
 
 mod attempt;
@@ -9,11 +9,13 @@ mod builder;
 mod claim;
 mod closures;
 mod held;
+mod http;
 mod pace;
 mod programs;
 mod renew;
 mod report;
 mod settle;
+mod settled;
 mod shared;
 mod start;
 mod upkeep;
@@ -28,8 +30,10 @@ use tokio::time::timeout;
 
 pub use self::builder::WorkerBuilder;
 use self::held::Stop;
+pub use self::http::{DeliverHttp, Delivering, HttpDelivery, NotTold};
+pub use self::settled::SettledJob;
 use self::shared::Shared;
-use crate::queue::{Queue, Settlement, WorkerId};
+use crate::queue::{Queue, WorkerId};
 use crate::runner::Runner;
 
 /// How long runs that were told to stop are waited for: a guest stops at its next yield, some milliseconds away.
@@ -142,7 +146,7 @@ impl Drop for Worker {
 }
 
 /// Starts the loops.
-fn start(shared: Arc<Shared>, ends: mpsc::UnboundedReceiver<Settlement>) -> Worker {
+fn start(shared: Arc<Shared>, ends: mpsc::UnboundedReceiver<SettledJob>) -> Worker {
     let claiming = tokio::spawn(claim::run(Arc::clone(&shared)));
     let others = vec![
         tokio::spawn(settle::run(Arc::clone(&shared), ends)),

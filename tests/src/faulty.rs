@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ampule::queue::{
-    Answer, Change, Claim, Claimed, Count, Enqueued, Error, Filter, Finding, Firing, JobRecord, LeaseKey, NewJob, Now,
-    Page, Queue, QueueInfo, QueueSettings, Renewed, Retention, Schedule, ScheduleInfo, Selection, Settled, Settlement,
-    Signals, StoredEvent, StoredProgram, Summary, Timestamp, WorkerInfo,
+    Answer, Change, Claim, Claimed, Count, Enqueued, Entry, EntryKey, Error, Expected, Filter, Finding, Firing,
+    JobRecord, LeaseKey, NewJob, Now, Page, Queue, QueueInfo, QueueSettings, Renewed, Retention, Schedule,
+    ScheduleInfo, Selection, Settled, Settlement, Signals, StoredEvent, StoredProgram, Summary, Timestamp, Version,
+    WorkerInfo,
 };
 use ampule::{Digest, Event, JobId};
 
@@ -35,6 +36,12 @@ pub enum Verb {
     PutProgram,
     Program,
     Programs,
+    Versions,
+    DeleteName,
+    PutEntry,
+    Entry,
+    Entries,
+    DeleteEntry,
     PutSchedule,
     Schedules,
     DeleteSchedule,
@@ -219,6 +226,30 @@ impl Queue for FaultyQueue {
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         self.through(Verb::Programs, |queue| queue.programs())
+    }
+
+    fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>> {
+        self.through(Verb::Versions, move |queue| queue.versions(name))
+    }
+
+    fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        self.through(Verb::DeleteName, move |queue| queue.delete_name(name))
+    }
+
+    fn put_entry<'a>(&'a self, entry: &'a Entry, expected: Expected, now: Now) -> Answer<'a, bool> {
+        self.through(Verb::PutEntry, move |queue| queue.put_entry(entry, expected, now))
+    }
+
+    fn entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
+        self.through(Verb::Entry, move |queue| queue.entry(key))
+    }
+
+    fn entries<'a>(&'a self, kind: &'static str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>> {
+        self.through(Verb::Entries, move |queue| queue.entries(kind, after))
+    }
+
+    fn delete_entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, bool> {
+        self.through(Verb::DeleteEntry, move |queue| queue.delete_entry(key))
     }
 
     fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, now: Now) -> Answer<'a, ()> {

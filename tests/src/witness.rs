@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ampule::queue::{
-    Answer, Change, Claim, Claimed, Count, Enqueued, Filter, Finding, Firing, JobRecord, LeaseKey, NewJob, Now, Page,
-    Queue, QueueInfo, QueueSettings, Renewed, Retention, Schedule, ScheduleInfo, Selection, Settled, Settlement,
-    Signals, StoredEvent, StoredProgram, Summary, Timestamp, Verdict, WorkerInfo,
+    Answer, Change, Claim, Claimed, Count, Enqueued, Entry, EntryKey, Expected, Filter, Finding, Firing, JobRecord,
+    LeaseKey, NewJob, Now, Page, Queue, QueueInfo, QueueSettings, Renewed, Retention, Schedule, ScheduleInfo,
+    Selection, Settled, Settlement, Signals, StoredEvent, StoredProgram, Summary, Timestamp, Verdict, Version,
+    WorkerInfo,
 };
 use ampule::{Digest, Event, JobId};
 
@@ -84,6 +85,7 @@ fn name_of(verdict: Verdict) -> &'static str {
         Verdict::Cancelled => "cancelled",
         Verdict::Retry(_) => "retry",
         Verdict::HandBack => "hand_back",
+        Verdict::PutOff(_) => "put_off",
     }
 }
 
@@ -175,6 +177,30 @@ impl Queue for Witness {
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         self.inner.programs()
+    }
+
+    fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>> {
+        self.inner.versions(name)
+    }
+
+    fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        self.inner.delete_name(name)
+    }
+
+    fn put_entry<'a>(&'a self, entry: &'a Entry, expected: Expected, now: Now) -> Answer<'a, bool> {
+        self.inner.put_entry(entry, expected, self.now(now))
+    }
+
+    fn entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
+        self.inner.entry(key)
+    }
+
+    fn entries<'a>(&'a self, kind: &'static str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>> {
+        self.inner.entries(kind, after)
+    }
+
+    fn delete_entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, bool> {
+        self.inner.delete_entry(key)
     }
 
     fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, now: Now) -> Answer<'a, ()> {

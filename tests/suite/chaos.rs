@@ -6,6 +6,7 @@
 
 mod checker;
 mod clocks;
+mod damaged;
 mod drained;
 mod frozen;
 mod full_disk;

@@ -3,10 +3,12 @@
 //! A law is a function of a queue that is empty, or of a place that it opens itself. It knows no backend; whoever writes
 //! another backend adds it to the list at the end of this file and changes no law.
 
+mod callbacks;
 mod change;
 mod claim;
 mod delay;
 mod enqueue;
+mod entries;
 mod faults;
 mod limits;
 mod list;
@@ -187,6 +189,7 @@ laws! {
         each_end_is_kept_with_its_outcome,
         a_job_to_be_tried_again_waits_for_it,
         what_is_handed_back_is_due_at_once_and_does_not_count,
+        what_is_put_off_lets_others_go_before_it_and_does_not_count,
         a_settled_lease_cannot_be_settled_twice,
         a_lease_twice_in_one_call_is_settled_once,
         many_who_settle_one_lease_at_once_settle_it_once,
@@ -265,7 +268,30 @@ laws! {
         a_program_that_is_stored_again_is_stored_once,
         a_program_has_as_many_names_as_it_was_given,
         a_name_means_the_program_that_it_was_given_last,
-        two_who_store_a_program_at_once_store_it_once;
+        two_who_store_a_program_at_once_store_it_once,
+        a_name_remembers_every_version_newest_first,
+        a_version_that_is_named_again_is_the_newest,
+        the_newest_version_is_what_the_name_means_even_if_the_clock_goes_back,
+        many_who_name_at_once_leave_the_newest_version_as_the_meaning,
+        a_name_that_is_deleted_means_nothing,
+        a_program_whose_name_is_deleted_stays_for_the_jobs_that_mean_it,
+        a_name_that_no_program_can_have_is_refused_and_never_found,
+        a_thousand_versions_of_a_name_are_told;
+    entries:
+        a_document_is_read_as_it_was_stored,
+        a_document_that_was_never_stored_is_not_there,
+        a_document_that_is_expected_not_to_be_there_is_stored_once,
+        only_who_knows_the_revision_changes_a_document,
+        whatever_is_there_may_be_replaced,
+        a_document_tells_when_it_was_changed,
+        of_many_who_change_a_document_at_once_one_does,
+        documents_are_listed_by_name_within_their_kind,
+        a_thousand_documents_are_one_list_and_the_next_begins_after_it,
+        a_list_of_large_documents_is_short_and_goes_on,
+        a_document_is_deleted_once,
+        a_document_at_the_edge_of_every_rule_is_taken_in,
+        a_document_that_breaks_a_rule_is_refused,
+        documents_are_there_when_the_queue_is_opened_again;
     schedules:
         a_schedule_is_kept_as_it_was_given,
         a_schedule_takes_the_place_of_the_one_of_its_name,
@@ -329,11 +355,23 @@ laws! {
         a_job_that_failed_for_good_does_not_run_again_after_a_restart,
         a_failing_job_follows_its_policy_across_a_restart,
         where_a_job_is_can_be_asked_at_any_time;
+    callbacks:
+        an_end_that_is_told_over_http_is_one_delivery,
+        every_end_without_a_run_is_told_over_http,
+        only_who_can_make_requests_is_handed_deliveries_over_http,
+        a_webhook_is_tried_ten_times_within_three_days,
+        a_delivery_whose_worker_died_is_made_again,
+        a_delivery_that_ends_undelivered_tells_its_at_err_once,
+        a_delivery_that_is_lost_for_good_tells_its_at_err,
+        a_delivery_that_failed_may_be_made_again_by_hand,
+        a_webhook_that_breaks_a_rule_is_refused,
+        a_webhook_at_the_edge_of_every_rule_is_taken_in;
     faults:
         jobs_enqueued_again_after_a_fault_are_there_once,
         a_key_enqueued_again_after_a_fault_is_there_once,
         an_end_told_again_after_a_fault_counts_once,
         a_tick_fired_again_after_a_fault_is_there_once,
+        a_document_stored_again_after_a_fault_is_stored_once,
         a_claim_whose_answer_was_lost_comes_back_with_its_lease,
         a_fault_strikes_the_call_that_was_chosen_and_no_other,
         a_fault_before_does_nothing_and_one_after_does_all,

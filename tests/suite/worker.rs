@@ -8,6 +8,7 @@ mod callbacks;
 mod claims;
 mod ends;
 mod events;
+mod http;
 mod leases;
 mod outages;
 mod stops;

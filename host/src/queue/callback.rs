@@ -1,8 +1,10 @@
-//! Who is told how a queued job ended: another job, or a closure that a worker registered under a name.
+//! Who is told how a queued job ended: another job, a closure that a worker registered under a name, or a receiver over
+//! HTTP.
 //!
 //! A callback becomes a job of the same queue when the one before it has ended, in the same transaction. So it has
 //! leases, attempts and a history like any other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,8 +20,26 @@ use crate::kwargs::Kwargs;
 /// How often a delivery is tried. With the backoff below the last try is some four hours after the first.
 const DELIVERY_ATTEMPTS: u32 = 12;
 
+/// How often a webhook is tried, and the waits between: the schedule that Standard Webhooks 1.0 suggests, three days in all.
+const WEBHOOK_ATTEMPTS: u32 = 10;
+const WEBHOOK_DELAYS: [Duration; 9] = [
+    Duration::from_secs(5),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(30 * 60),
+    Duration::from_secs(2 * 60 * 60),
+    Duration::from_secs(5 * 60 * 60),
+    Duration::from_secs(10 * 60 * 60),
+    Duration::from_secs(14 * 60 * 60),
+    Duration::from_secs(20 * 60 * 60),
+    Duration::from_secs(24 * 60 * 60),
+];
+
 /// Callbacks of callbacks: how far a chain written into one job may go. A document this deep still reads back.
 const MAX_DEPTH: usize = 16;
+
+/// The longest URL of a webhook, and the most headers that it may ask for.
+const MAX_URL_BYTES: usize = 2_000;
+const MAX_HEADERS: usize = 20;
 
 /// Where the end of a job is delivered, at least once, with the same delivery id each time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +57,22 @@ pub enum Callback {
         #[serde(default, skip_serializing_if = "Kwargs::is_empty")]
         kwargs: Kwargs,
     },
+    /// Whoever answers at a URL, told by an HTTP request that is signed.
+    Http(Webhook),
+}
+
+/// A receiver of ends over HTTP.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Where to: `http` or `https`, at most 2,000 bytes.
+    pub url: String,
+    /// Told beside the end.
+    #[serde(default, skip_serializing_if = "Kwargs::is_empty")]
+    pub kwargs: Kwargs,
+    /// Sent as headers of the request, beside those that every delivery has; at most twenty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 /// An end that is to be told of.
@@ -60,6 +96,14 @@ pub struct Delivery {
 pub enum Target {
     /// The closure of this name.
     Closure(String),
+    /// Whoever answers at a URL.
+    Http {
+        /// The URL.
+        url: String,
+        /// What is sent as headers.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, String>,
+    },
 }
 
 /// How a queued job ended.
@@ -94,6 +138,7 @@ impl Callback {
         match self {
             Callback::Job(job) => job.check(),
             Callback::Closure { name, .. } => check_name("closure", name),
+            Callback::Http(webhook) => webhook.check(),
         }
     }
 
@@ -104,12 +149,43 @@ impl Callback {
     }
 }
 
+impl Webhook {
+    fn check(&self) -> Result<(), Error> {
+        let has_scheme = ["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme));
+        if !has_scheme || self.url.len() > MAX_URL_BYTES || self.url.contains(char::is_control) {
+            // A path may hold a secret, so it is not repeated.
+            let found = format!("{} bytes for {:?}", self.url.len(), host_of(&self.url));
+            return Err(Error::invalid(
+                "webhook",
+                format!("an http or https URL of at most {MAX_URL_BYTES} bytes"),
+                found,
+            ));
+        }
+        if self.headers.len() > MAX_HEADERS {
+            let found = self.headers.len().to_string();
+            return Err(Error::invalid("webhook headers", format!("at most {MAX_HEADERS}"), found));
+        }
+        Ok(())
+    }
+}
+
+/// The part of a URL that may be shown to anybody: no credentials, no path.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
 impl Target {
+    /// Where deliveries over HTTP wait.
+    pub const HTTP_QUEUE: &str = "@http";
+
     /// The queue in which deliveries to it wait. Only workers that can serve it look there.
     #[must_use]
     pub fn queue(&self) -> String {
         match self {
             Target::Closure(name) => format!("{DELIVERY_QUEUE}closure:{name}"),
+            Target::Http { .. } => Target::HTTP_QUEUE.to_owned(),
         }
     }
 
@@ -118,6 +194,7 @@ impl Target {
     pub fn name(&self) -> &str {
         match self {
             Target::Closure(name) => name,
+            Target::Http { url, .. } => host_of(url),
         }
     }
 }
@@ -142,30 +219,43 @@ pub(crate) fn follow_up(
     };
     let at_err = payload.at_err.clone().filter(|_| ended.result.is_ok());
     let mut next = match callback {
-        Callback::Closure { name, kwargs } => delivery(name, kwargs, ended),
+        Callback::Closure { name, kwargs } => {
+            let policy = RetryPolicy { attempts: DELIVERY_ATTEMPTS, backoff: closure_backoff(), kinds: retried() };
+            delivery(Target::Closure(name.clone()), kwargs, ended).retry(policy)
+        }
+        Callback::Http(Webhook { url, kwargs, headers }) => {
+            let to = Target::Http { url: url.clone(), headers: headers.clone() };
+            let backoff = Backoff::Delays(WEBHOOK_DELAYS.to_vec());
+            let policy = RetryPolicy { attempts: WEBHOOK_ATTEMPTS, backoff, kinds: retried() };
+            delivery(to, kwargs, ended).retry(policy)
+        }
         Callback::Job(job) => chained(job, ended),
     };
     // The job's own `at_err` is told if nobody else is.
     next.payload.at_err = next.payload.at_err.or(at_err);
     next.parent = Some(id);
+    next.payload.trace = next.payload.trace.or_else(|| payload.trace.clone());
     next.tenant = next.tenant.or_else(|| tenant.map(str::to_owned));
     Some(next)
 }
 
-fn delivery(name: &str, kwargs: &Kwargs, ended: Ended) -> NewJob {
-    let to = Target::Closure(name.to_owned());
+fn delivery(to: Target, kwargs: &Kwargs, ended: Ended) -> NewJob {
     let queue = to.queue();
-    let retry = RetryPolicy {
-        attempts: DELIVERY_ATTEMPTS,
-        backoff: Backoff::Exponential {
-            first: Duration::from_secs(2),
-            factor: 3,
-            most: Duration::from_secs(60 * 60),
-            jitter_percent: 20,
-        },
-        kinds: vec![Kind::Callback, Kind::Host, Kind::Lost],
-    };
-    NewJob::of(Work::Delivery(Delivery { to, kwargs: kwargs.clone(), ended }), queue).retry(retry)
+    NewJob::of(Work::Delivery(Delivery { to, kwargs: kwargs.clone(), ended }), queue)
+}
+
+fn closure_backoff() -> Backoff {
+    Backoff::Exponential {
+        first: Duration::from_secs(2),
+        factor: 3,
+        most: Duration::from_secs(60 * 60),
+        jitter_percent: 20,
+    }
+}
+
+/// The kinds after which a delivery is tried again.
+fn retried() -> Vec<Kind> {
+    vec![Kind::Callback, Kind::Host, Kind::Lost]
 }
 
 fn chained(job: &NewJob, ended: Ended) -> NewJob {

@@ -1,6 +1,7 @@
 //! What people do to jobs that are in a queue.
 
 use super::filter::Filter;
+use super::record::State;
 use crate::job::JobId;
 use crate::kwargs::Kwargs;
 
@@ -31,4 +32,21 @@ pub enum Change {
     },
     /// A job that has ended is forgotten.
     Delete,
+}
+
+impl Change {
+    /// Why it changed nothing of a job in this state, for a person.
+    #[must_use]
+    pub fn why_not(&self, state: State) -> String {
+        match (self, state) {
+            (Change::Cancel, State::Running) => "it was asked to stop already".to_owned(),
+            (Change::Cancel, state) => format!("it has ended already, {state}"),
+            (Change::Hold, State::Queued) => "it is held already".to_owned(),
+            (Change::Release, State::Queued) => "it is not held".to_owned(),
+            (Change::RunNow, State::Queued) => "it is due already".to_owned(),
+            (Change::Hold | Change::Release | Change::RunNow, State::Running) => "it runs already".to_owned(),
+            (Change::Hold | Change::Release | Change::RunNow, state) => format!("it has ended, {state}"),
+            (Change::Retry { .. } | Change::Delete, state) => format!("it has not ended, {state}"),
+        }
+    }
 }

@@ -44,6 +44,17 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// The server in front of the queue cannot be reached, or takes on nothing more; what was asked may be asked again.
+    #[error("{0}")]
+    Away(String),
+    /// The server in front of the queue refused it, and said why.
+    #[error("{detail}")]
+    Refused {
+        /// The stable name of the reason; empty if what answered is no server of ours.
+        code: String,
+        /// What it was, for a person.
+        detail: String,
+    },
     /// This backend has no such thing.
     #[error("{0}")]
     Unsupported(String),
@@ -64,6 +75,6 @@ impl Error {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Error::Unavailable(_) | Error::Full(_))
+        matches!(self, Error::Unavailable(_) | Error::Full(_) | Error::Away(_))
     }
 }

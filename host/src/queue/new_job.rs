@@ -93,6 +93,9 @@ pub struct Payload {
     /// Who is told if it fails for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_err: Option<Callback>,
+    /// The `traceparent` of whoever asked for it, as W3C Trace Context has it: passed on to webhooks and to what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// What is to be done.
@@ -163,7 +166,7 @@ impl NewJob {
     pub(super) fn of(work: Work, queue: impl Into<String>) -> Self {
         NewJob {
             id: JobId::fresh(),
-            payload: Payload { work, retry: RetryPolicy::default(), at_return: None, at_err: None },
+            payload: Payload { work, retry: RetryPolicy::default(), at_return: None, at_err: None, trace: None },
             queue: queue.into(),
             priority: 0,
             start: Start::Now,
@@ -361,7 +364,8 @@ fn check_job(job: &Job) -> Result<(), Error> {
     job.grants.check().map_err(refused)
 }
 
-fn is_deeper(value: &Value, levels: usize) -> bool {
+/// Whether arrays and objects stand in each other further than that.
+pub(super) fn is_deeper(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
         Value::Object(fields) => levels == 0 || fields.values().any(|field| is_deeper(field, levels - 1)),

@@ -8,6 +8,7 @@ mod check;
 mod claim;
 mod connection;
 mod enqueue;
+mod entries;
 mod events;
 mod forget;
 mod group;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 use self::change::Wanted;
 use self::connection::{Pools, Work, within};
 use self::enqueue::{Enqueue, Known};
+use self::entries::NewEntry;
 use self::group::Door;
 use self::programs::NewProgram;
 use self::schedules::FiringRows;
@@ -53,8 +55,6 @@ use crate::job::{Digest, JobId};
 const FLUSHERS: usize = 1;
 /// How many jobs a change by filter goes through in one transaction.
 const CHANGE_STEP: u32 = 500;
-/// The longest name of a program, in bytes: an index has to carry it.
-const MAX_PROGRAM_NAME_BYTES: usize = 1_000;
 
 /// A queue in a database of PostgreSQL, 14 or later.
 ///
@@ -260,10 +260,7 @@ impl Queue for PostgresQueue {
 
     fn put_program<'a>(&'a self, wasm: &'a [u8], name: Option<&'a str>, now: Now) -> Answer<'a, Digest> {
         Box::pin(async move {
-            if let Some(name) = name.filter(|name| name.contains('\0') || name.len() > MAX_PROGRAM_NAME_BYTES) {
-                let expected = format!("at most {MAX_PROGRAM_NAME_BYTES} bytes without a NUL");
-                return Err(Error::invalid("program name", expected, format!("{} bytes", name.len())));
-            }
+            name.map_or(Ok(()), super::programs::check_program_name)?;
             let digest = Digest::of(wasm);
             within(&self.pools.hot, &NewProgram { digest, wasm, name, now }, programs::put).await?;
             Ok(digest)
@@ -276,6 +273,24 @@ impl Queue for PostgresQueue {
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         Box::pin(within(&self.pools.calm, &(), programs::list))
+    }
+
+    fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>> {
+        Box::pin(async move {
+            if super::programs::check_program_name(name).is_err() {
+                return Ok(Vec::new());
+            }
+            within(&self.pools.calm, &name, programs::versions).await
+        })
+    }
+
+    fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        Box::pin(async move {
+            if super::programs::check_program_name(name).is_err() {
+                return Ok(false);
+            }
+            within(&self.pools.hot, &name, programs::delete_name).await
+        })
     }
 
     fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, _now: Now) -> Answer<'a, ()> {
@@ -301,6 +316,35 @@ impl Queue for PostgresQueue {
             let (is_ours, happened) = within(&self.pools.hot, &firing, schedules::fire).await?;
             self.teller.tell(happened);
             Ok(is_ours)
+        })
+    }
+
+    fn put_entry<'a>(&'a self, entry: &'a Entry, expected: Expected, now: Now) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let new = NewEntry { key: &entry.key, document: entry.to_json()?, expected, now };
+            within(&self.pools.hot, &new, entries::put).await
+        })
+    }
+
+    fn entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
+        Box::pin(async move {
+            if key.check().is_err() {
+                return Ok(None);
+            }
+            within(&self.pools.calm, key, entries::get).await
+        })
+    }
+
+    fn entries<'a>(&'a self, kind: &'static str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>> {
+        Box::pin(async move { within(&self.pools.calm, &(kind, entry::list_after(after)), entries::list).await })
+    }
+
+    fn delete_entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, bool> {
+        Box::pin(async move {
+            if key.check().is_err() {
+                return Ok(false);
+            }
+            within(&self.pools.hot, key, entries::delete).await
         })
     }
 

@@ -35,6 +35,9 @@ pub enum Verdict {
     /// It was not this worker's to finish, and is due again at once; the attempt does not count against the policy. A
     /// job that somebody asked to stop ends as cancelled instead.
     HandBack,
+    /// It could not be done now, and is due again after this wait, so that others go before it; the attempt does not
+    /// count against the policy. A job that somebody asked to stop ends as cancelled instead.
+    PutOff(Duration),
 }
 
 /// What became of a settlement.

@@ -12,18 +12,18 @@ struct Counts {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Happened {
+pub(crate) struct Happened {
     /// Jobs became due, or may be claimed for another reason.
-    pub(super) ready: bool,
+    pub(crate) ready: bool,
     /// Jobs ended, or told something.
-    pub(super) ended: bool,
+    pub(crate) ended: bool,
     /// Somebody asked for running jobs to be stopped.
-    pub(super) cancels: bool,
+    pub(crate) cancels: bool,
 }
 
 impl Happened {
     /// Whatever it was.
-    pub(super) const ANYTHING: Happened = Happened { ready: true, ended: true, cancels: true };
+    pub(crate) const ANYTHING: Happened = Happened { ready: true, ended: true, cancels: true };
 
     pub(super) fn is_nothing(self) -> bool {
         self == Happened::default()
@@ -38,14 +38,14 @@ impl Happened {
 
 /// Where a backend says what happened.
 #[derive(Debug)]
-pub(super) struct Bell(watch::Sender<Counts>);
+pub(crate) struct Bell(watch::Sender<Counts>);
 
 impl Bell {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Bell(watch::Sender::new(Counts::default()))
     }
 
-    pub(super) fn ring(&self, happened: Happened) {
+    pub(crate) fn ring(&self, happened: Happened) {
         if happened.is_nothing() {
             return;
         }
@@ -57,11 +57,11 @@ impl Bell {
     }
 
     /// Whether anybody may be waiting.
-    pub(super) fn is_heard(&self) -> bool {
+    pub(crate) fn is_heard(&self) -> bool {
         self.0.receiver_count() > 0
     }
 
-    pub(super) fn signals(&self) -> Signals {
+    pub(crate) fn signals(&self) -> Signals {
         let receiver = self.0.subscribe();
         let seen = *receiver.borrow();
         Signals { receiver, seen }

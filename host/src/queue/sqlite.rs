@@ -10,6 +10,7 @@ mod check;
 mod claim;
 mod connection;
 mod enqueue;
+mod entries;
 mod events;
 mod forget;
 mod insert;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::connection::fault;
+use self::entries::NewEntry;
 use self::readers::Readers;
 use self::schedules::FiringRows;
 use self::settle::SettleRow;
@@ -255,6 +257,7 @@ impl Queue for SqliteQueue {
 
     fn put_program<'a>(&'a self, wasm: &'a [u8], name: Option<&'a str>, now: Now) -> Answer<'a, Digest> {
         Box::pin(async move {
+            name.map_or(Ok(()), super::programs::check_program_name)?;
             let digest = Digest::of(wasm);
             let (wasm, name) = (wasm.to_vec(), name.map(str::to_owned));
             let put = move |tx: &mut writer::Tx<'_, '_>| programs::put(tx, digest, &wasm, name.as_deref(), now);
@@ -269,6 +272,16 @@ impl Queue for SqliteQueue {
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         Box::pin(self.readers.ask(|db| programs::list(db).map_err(fault)))
+    }
+
+    fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>> {
+        let name = name.to_owned();
+        Box::pin(self.readers.ask(move |db| programs::versions(db, &name).map_err(fault)))
+    }
+
+    fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        let name = name.to_owned();
+        Box::pin(self.writer.run(lasting(1), move |tx| programs::delete_name(tx, &name)))
     }
 
     fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, _now: Now) -> Answer<'a, ()> {
@@ -295,6 +308,28 @@ impl Queue for SqliteQueue {
             let request = lasting(firing.jobs.len());
             self.writer.run(request, move |tx| schedules::fire(tx, &mut firing, now)).await
         })
+    }
+
+    fn put_entry<'a>(&'a self, entry: &'a Entry, expected: Expected, now: Now) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let new = NewEntry { key: entry.key.clone(), document: entry.to_json()?, expected, now };
+            self.writer.run(lasting(1), move |tx| entries::put(tx, &new)).await
+        })
+    }
+
+    fn entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
+        let key = key.clone();
+        Box::pin(self.readers.ask(move |db| entries::get(db, key)))
+    }
+
+    fn entries<'a>(&'a self, kind: &'static str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>> {
+        let after = entry::list_after(after).to_owned();
+        Box::pin(self.readers.ask(move |db| entries::list(db, kind, &after)))
+    }
+
+    fn delete_entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, bool> {
+        let key = key.clone();
+        Box::pin(self.writer.run(lasting(1), move |tx| entries::delete(tx, &key)))
     }
 
     fn beat<'a>(&'a self, worker: &'a WorkerInfo, now: Now) -> Answer<'a, ()> {

@@ -9,9 +9,10 @@ use serde_json::Value;
 use super::closures;
 use super::held::Stop;
 use super::report;
+use super::settled::About;
 use super::shared::{Seat, Shared};
 use crate::failure::{Failure, Kind};
-use crate::job::{Digest, Job, JobId};
+use crate::job::{Job, JobId};
 use crate::outcome::{Fuel, Outcome, never_ran};
 use crate::queue::{Lease, LeaseKey, Payload, RetryPolicy, Settlement, Verdict, Work, follow_up};
 
@@ -22,39 +23,43 @@ pub(super) struct Attempt {
     seat: Option<Seat>,
     tries: u32,
     retry: RetryPolicy,
-    tenant: Option<String>,
+    about: About,
+    trace: Option<String>,
     /// The payload without what the run took with it; none if nobody is told of the end.
     told: Option<Box<Payload>>,
-    program: Option<Digest>,
-    is_delivery: bool,
     claimed: Instant,
     is_settled: bool,
 }
 
 impl Attempt {
     /// Takes a lease apart: what is kept, and what is to be done.
-    pub(super) fn of(seat: Seat, lease: Lease, claimed: Instant) -> (Self, Work) {
-        let Lease { key, tries, tenant, payload, .. } = lease;
-        let Payload { work, retry, at_return, at_err } = payload;
+    pub(super) fn of(seat: Seat, mut lease: Lease, claimed: Instant) -> (Self, Work) {
+        let about = About::of(&mut lease);
+        let Lease { key, tries, payload, .. } = lease;
+        let Payload { work, retry, at_return, at_err, trace } = payload;
+        let of_delivery = trace.clone().filter(|_| about.is_delivery);
         let told = (at_return.is_some() || at_err.is_some())
-            .then(|| Box::new(Payload { work: remains_of(&work), retry: RetryPolicy::never(), at_return, at_err }));
-        let is_delivery = matches!(work, Work::Delivery(_));
+            .then(|| Payload { work: remains_of(&work), retry: RetryPolicy::never(), at_return, at_err, trace })
+            .map(Box::new);
         let shared = Arc::clone(seat.shared());
-        let program = None;
-        let is_settled = false;
-        let seat = Some(seat);
-        (Attempt { key, shared, seat, tries, retry, tenant, told, program, is_delivery, claimed, is_settled }, work)
+        let (seat, trace, is_settled) = (Some(seat), of_delivery, false);
+        (Attempt { key, shared, seat, tries, retry, about, trace, told, claimed, is_settled }, work)
     }
 
-    /// The program, once it is known.
-    pub(super) fn set_program(&mut self, digest: Digest) {
-        self.program = Some(digest);
+    /// Whose it is.
+    pub(super) fn tenant(&self) -> Option<String> {
+        self.about.tenant.clone()
+    }
+
+    /// The trace of a delivery.
+    pub(super) fn trace(&self) -> Option<String> {
+        self.trace.clone()
     }
 
     /// The run has ended: the slot is free, and the end is on its way to the queue.
     pub(super) fn finish(mut self, outcome: Outcome) {
         self.seat = None;
-        if self.is_delivery || self.claimed.elapsed() < report::AFTER {
+        if self.about.is_delivery || self.claimed.elapsed() < report::AFTER {
             return self.settle(outcome);
         }
         // What it told last is stored before its end is.
@@ -67,7 +72,7 @@ impl Attempt {
     /// Nothing ran, and this is why.
     pub(super) fn fail(mut self, failure: Failure) {
         self.seat = None;
-        let outcome = never_ran(self.key.job, self.program, failure, Duration::ZERO);
+        let outcome = never_ran(self.key.job, self.about.program, failure, Duration::ZERO);
         self.settle(outcome);
     }
 
@@ -77,11 +82,17 @@ impl Attempt {
         self.send(Verdict::HandBack, None, None);
     }
 
+    /// It could not be done now.
+    pub(super) fn put_off(mut self, wait: Duration) {
+        self.seat = None;
+        self.send(Verdict::PutOff(wait), None, None);
+    }
+
     fn settle(mut self, mut outcome: Outcome) {
-        if self.is_delivery {
+        if self.about.is_delivery {
             outcome.result = outcome.result.map_err(closures::failed);
         }
-        log_end(&self.key, &outcome);
+        log_end(&self.key, self.about.tenant.as_deref(), &outcome);
         let stop = match &outcome.result {
             Err(failure) if failure.kind == Kind::Cancelled => self.shared.held.stop_of(&self.key),
             _ => None,
@@ -92,9 +103,10 @@ impl Attempt {
             Some(verdict @ Verdict::Retry(_)) => self.send(verdict, Some(outcome), None),
             Some(verdict) => {
                 let told = self.told.as_deref();
-                let next = told.and_then(|told| follow_up(self.key.job, self.tenant.as_deref(), told, &outcome.result));
+                let next =
+                    told.and_then(|told| follow_up(self.key.job, self.about.tenant.as_deref(), told, &outcome.result));
                 if next.is_none() {
-                    log_untold(&self.key, &outcome);
+                    log_untold(&self.key, self.about.tenant.as_deref(), &outcome);
                 }
                 self.send(verdict, Some(outcome), next.map(Box::new));
             }
@@ -104,7 +116,7 @@ impl Attempt {
     fn send(&mut self, verdict: Verdict, outcome: Option<Outcome>, follow_up: Option<Box<crate::queue::NewJob>>) {
         let settlement = Settlement { key: self.key, verdict, outcome, follow_up };
         // Nobody takes it if the worker was dropped: then the lease expires.
-        self.is_settled = self.shared.ends.send(settlement).is_ok();
+        self.is_settled = self.shared.ends.send(std::mem::take(&mut self.about).settled(settlement)).is_ok();
     }
 }
 
@@ -147,10 +159,11 @@ fn remains_of(work: &Work) -> Work {
     }
 }
 
-fn log_end(key: &LeaseKey, outcome: &Outcome) {
+fn log_end(key: &LeaseKey, tenant: Option<&str>, outcome: &Outcome) {
     tracing::debug!(
         job_id = %key.job,
         attempt = key.attempt,
+        tenant,
         program = outcome.program.map(tracing::field::display),
         kind = outcome.result.as_ref().map_or_else(|failure| failure.kind.as_str(), |_| "returned"),
         wall_us = outcome.usage.wall.as_micros() as u64,
@@ -161,14 +174,15 @@ fn log_end(key: &LeaseKey, outcome: &Outcome) {
 }
 
 /// A failure of which nobody is told is in the log at least.
-fn log_untold(key: &LeaseKey, outcome: &Outcome) {
+fn log_untold(key: &LeaseKey, tenant: Option<&str>, outcome: &Outcome) {
     let Err(failure) = &outcome.result else { return };
     let backtrace = failure.backtrace.as_ref().map(ToString::to_string).unwrap_or_default();
     tracing::error!(
         job_id = %key.job,
         attempt = key.attempt,
+        tenant,
         kind = %failure.kind,
-        message = failure.message,
+        failure = failure.message,
         backtrace,
         "job failed"
     );

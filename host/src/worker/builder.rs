@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::closures::Closures;
+use super::http::DeliverHttp;
+use super::settled::SettledJob;
 use super::shared::Shared;
 use super::{Worker, start};
 use crate::call::BoxError;
 use crate::kwargs::Kwargs;
-use crate::queue::{Ended, Error, Queue, Queues, Retention, Settlement, check_name};
+use crate::queue::{Ended, Error, Queue, Queues, Retention, Target, check_name};
 use crate::runner::Runner;
 
 /// As many as a runner can have.
@@ -20,7 +22,8 @@ const MAX_SLOTS: usize = 10_000;
 const PERIODS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 60 * 60);
 
 /// Whoever is told of ends that were written down.
-pub(super) type OnSettled = Arc<dyn Fn(&Settlement) + Send + Sync>;
+pub(super) type OnSettled = Arc<dyn Fn(&SettledJob) + Send + Sync>;
+
 /// The least time that the queue has for an answer: a commit may wait for others, and for the disk.
 const MIN_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -29,11 +32,17 @@ const MIN_PATIENCE: Duration = Duration::from_secs(1);
 pub struct WorkerBuilder {
     runner: Runner,
     queue: Arc<dyn Queue>,
-    queues: Queues,
-    closures: Closures,
+    serves: Serves,
     on_settled: Option<OnSettled>,
     renew_every: Option<Duration>,
     config: Config,
+}
+
+/// What a worker claims.
+pub(super) struct Serves {
+    pub(super) queues: Queues,
+    pub(super) closures: Closures,
+    pub(super) http: Option<Arc<dyn DeliverHttp>>,
 }
 
 /// How a worker goes about it.
@@ -57,13 +66,13 @@ impl WorkerBuilder {
             retention: Retention::default(),
             host: this_process(),
         };
-        let (queues, closures) = (Queues::All, Closures::default());
-        WorkerBuilder { runner, queue, queues, closures, on_settled: None, renew_every: None, config }
+        let serves = Serves { queues: Queues::All, closures: Closures::default(), http: None };
+        WorkerBuilder { runner, queue, serves, on_settled: None, renew_every: None, config }
     }
 
-    /// Serves these queues only. Default: all.
+    /// Serves these queues only; none of them, to make nothing but deliveries. Default: all.
     pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.queues = Queues::Only(queues.into_iter().map(Into::into).collect());
+        self.serves.queues = Queues::Only(queues.into_iter().map(Into::into).collect());
         self
     }
 
@@ -112,12 +121,20 @@ impl WorkerBuilder {
         closure: impl Fn(Ended, Kwargs) -> Result<(), E> + Send + Sync + 'static,
     ) -> Self {
         let closure = move |ended, kwargs| closure(ended, kwargs).map_err(Into::into);
-        self.closures.insert(name.into(), Arc::new(closure));
+        self.serves.closures.insert(name.into(), Arc::new(closure));
+        self
+    }
+
+    /// Tells of ends over HTTP; without it they wait for a worker that does. A delivery takes one of the worker's slots
+    /// as long as it is under way, and none of the runner's: where receivers that are slow must not keep jobs waiting,
+    /// deliveries have a worker of their own.
+    pub fn http(mut self, deliver: Arc<dyn DeliverHttp>) -> Self {
+        self.serves.http = Some(deliver);
         self
     }
 
     /// Tells of each end once the queue has written it down. Called on the loop that settles, so it must not block.
-    pub fn on_settled(mut self, told: impl Fn(&Settlement) + Send + Sync + 'static) -> Self {
+    pub fn on_settled(mut self, told: impl Fn(&SettledJob) + Send + Sync + 'static) -> Self {
         self.on_settled = Some(Arc::new(told));
         self
     }
@@ -127,18 +144,26 @@ impl WorkerBuilder {
     /// # Errors
     /// [`Error::Invalid`] for a number or a name that is not accepted, and outside a tokio runtime.
     pub fn start(self) -> Result<Worker, Error> {
-        let WorkerBuilder { runner, queue, queues, closures, on_settled, renew_every, mut config } = self;
+        let WorkerBuilder { runner, queue, serves, on_settled, renew_every, mut config } = self;
         config.renew_every = renew_every.unwrap_or(config.renew_every.min(config.lease / 3));
         config.check()?;
-        if let Queues::Only(names) = &queues {
+        if let Queues::Only(names) = &serves.queues {
             names.iter().try_for_each(|name| check_name("queue", name))?;
         }
-        closures.names().try_for_each(|name| check_name("closure", name))?;
+        serves.closures.names().try_for_each(|name| check_name("closure", name))?;
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(Error::invalid("runtime", "a tokio runtime to work on", "none here"));
         }
-        let (shared, ends) = Shared::new(runner, queue, queues, closures, on_settled, config);
+        let (shared, ends) = Shared::new(runner, queue, serves, on_settled, config);
         Ok(start(Arc::new(shared), ends))
+    }
+}
+
+impl Serves {
+    /// The queues in which the deliveries wait that it can make.
+    pub(super) fn deliveries(&self) -> Vec<String> {
+        let over_http = self.http.as_ref().map(|_| Target::HTTP_QUEUE.to_owned());
+        self.closures.queues().into_iter().chain(over_http).collect()
     }
 }
 
@@ -169,7 +194,7 @@ impl Config {
 
 impl fmt::Debug for WorkerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkerBuilder").field("queues", &self.queues).field("config", &self.config).finish()
+        f.debug_struct("WorkerBuilder").field("queues", &self.serves.queues).field("config", &self.config).finish()
     }
 }
 

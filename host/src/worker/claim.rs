@@ -20,8 +20,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
         jitter: Jitter::new(shared.id, 1),
         claim: Claim {
             worker: shared.id,
-            queues: shared.queues.clone(),
-            deliveries: shared.closures.queues(),
+            queues: shared.serves.queues.clone(),
+            deliveries: shared.serves.deliveries(),
             languages: None,
             slots: 0,
             lease: shared.config.lease,

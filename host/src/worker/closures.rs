@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::call::{BoxError, Call, Closure};
 use crate::failure::{Failure, Kind};
 use crate::kwargs::Kwargs;
-use crate::queue::{Delivery, Ended, Target};
+use crate::queue::{Ended, Target};
 
 /// A closure that is told how a job ended.
 type Told = dyn Fn(Ended, Kwargs) -> Result<(), BoxError> + Send + Sync;
@@ -30,10 +30,9 @@ impl Closures {
     }
 
     /// The call that delivers an end, if the closure is here.
-    pub(super) fn call(&self, delivery: Delivery) -> Option<Call<Closure>> {
-        let Target::Closure(name) = &delivery.to;
+    pub(super) fn call(&self, name: &str, ended: Ended, kwargs: Kwargs) -> Option<Call<Closure>> {
         let closure = Arc::clone(self.0.get(name)?);
-        Some(Closure::new(move || closure(delivery.ended, delivery.kwargs)))
+        Some(Closure::new(move || closure(ended, kwargs)))
     }
 }
 

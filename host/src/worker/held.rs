@@ -41,13 +41,23 @@ pub(super) struct Holding {
 /// A run that was started.
 pub(super) struct Run {
     control: Control,
-    events: Events,
+    /// None if it tells nothing.
+    events: Option<Events>,
     since: Instant,
 }
 
 impl Run {
     pub(super) fn of(handle: &JobHandle) -> Self {
-        Run { control: handle.control(), events: handle.events(), since: Instant::now() }
+        Run { control: handle.control(), events: Some(handle.events()), since: Instant::now() }
+    }
+
+    /// One that tells nothing while it runs.
+    pub(super) fn silent(control: Control) -> Self {
+        Run { control, events: None, since: Instant::now() }
+    }
+
+    fn drain(&mut self, most: usize) -> Vec<Event> {
+        self.events.as_mut().map(|events| drain(events, most)).unwrap_or_default()
     }
 }
 
@@ -154,7 +164,7 @@ impl Held {
         let mut told = Vec::new();
         for (key, holding) in self.lock().iter_mut() {
             let Some(run) = holding.run.as_mut().filter(|run| now - run.since >= age) else { continue };
-            let events = drain(&mut run.events, most);
+            let events = run.drain(most);
             if !events.is_empty() {
                 told.push((*key, events));
             }
@@ -166,7 +176,7 @@ impl Held {
     pub(super) fn told_by(&self, key: &LeaseKey) -> Vec<Event> {
         let mut held = self.lock();
         let run = held.get_mut(key).and_then(|holding| holding.run.as_mut());
-        run.map(|run| drain(&mut run.events, usize::MAX)).unwrap_or_default()
+        run.map(|run| run.drain(usize::MAX)).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<LeaseKey, Holding>> {

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 
 use super::pace::{Jitter, Reach, answered};
+use super::settled::SettledJob;
 use super::shared::Shared;
 use crate::queue::{Error, LeaseKey, Settled, Settlement, Verdict};
 
@@ -14,7 +15,7 @@ use crate::queue::{Error, LeaseKey, Settled, Settlement, Verdict};
 const GROUP: usize = 500;
 
 /// Settles until the worker is over.
-pub(super) async fn run(shared: Arc<Shared>, mut ends: UnboundedReceiver<Settlement>) {
+pub(super) async fn run(shared: Arc<Shared>, mut ends: UnboundedReceiver<SettledJob>) {
     let mut reach = Reach::new("settle", Jitter::new(shared.id, 2));
     let mut group = Vec::new();
     loop {
@@ -33,9 +34,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut ends: UnboundedReceiver<Settlem
 
 /// Writes one group. An end is given up only if the queue refuses it for good: as long as nobody else has the job, it
 /// counts, and the fence tells.
-async fn write(shared: &Shared, group: Vec<Settlement>, reach: &mut Reach) {
+async fn write(shared: &Shared, group: Vec<SettledJob>, reach: &mut Reach) {
     loop {
-        match answered(shared.queue.settle(group.clone(), None), shared.config.patience()).await {
+        let settlements = group.iter().map(|end| end.settlement.clone()).collect();
+        match answered(shared.queue.settle(settlements, None), shared.config.patience()).await {
             Ok(settled) => {
                 reach.succeeded();
                 note(shared, &group, &settled);
@@ -44,34 +46,34 @@ async fn write(shared: &Shared, group: Vec<Settlement>, reach: &mut Reach) {
             Err(error) if error.is_temporary() => sleep(reach.failed(&error)).await,
             // One of them may be what the queue cannot bear, so each goes alone.
             Err(_) if group.len() > 1 => {
-                for settlement in group {
-                    Box::pin(write(shared, vec![settlement], reach)).await;
+                for end in group {
+                    Box::pin(write(shared, vec![end], reach)).await;
                 }
                 return;
             }
             Err(error) => {
-                give_up(shared, group.iter().map(|settlement| &settlement.key), &error);
+                give_up(shared, group.iter().map(|end| &end.settlement.key), &error);
                 return;
             }
         }
     }
 }
 
-fn note(shared: &Shared, group: &[Settlement], settled: &[Settled]) {
-    shared.held.remove(group.iter().map(|settlement| &settlement.key));
+fn note(shared: &Shared, group: &[SettledJob], settled: &[Settled]) {
+    shared.held.remove(group.iter().map(|end| &end.settlement.key));
     shared.made_room();
-    for (settlement, settled) in group.iter().zip(settled) {
+    for (end, settled) in group.iter().zip(settled) {
         if let (Settled::Done, Some(told)) = (settled, &shared.on_settled) {
-            told(settlement);
+            told(end);
         }
-        let Settlement { key, verdict, .. } = settlement;
+        let Settlement { key, verdict, .. } = &end.settlement;
         match (settled, verdict) {
-            (Settled::Stale, Verdict::HandBack) => {}
+            (Settled::Stale, Verdict::HandBack | Verdict::PutOff(_)) => {}
             (Settled::Stale, _) => {
                 tracing::warn!(job_id = %key.job, attempt = key.attempt, "lease lost before its end was written down");
             }
             (Settled::Done, _) if !shared.closing.is_raised() => {}
-            (Settled::Done, Verdict::HandBack) => {
+            (Settled::Done, Verdict::HandBack | Verdict::PutOff(_)) => {
                 shared.handed_back.fetch_add(1, Ordering::Relaxed);
             }
             (Settled::Done, _) => {

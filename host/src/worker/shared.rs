@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Notify, mpsc};
 
-use super::builder::{Config, OnSettled};
-use super::closures::Closures;
+use super::builder::{Config, OnSettled, Serves};
 use super::held::Held;
 use super::programs::Programs;
+use super::settled::SettledJob;
 use crate::live::Flag;
-use crate::queue::{Queue, Queues, Settlement, WorkerId};
+use crate::queue::{Queue, WorkerId};
 use crate::runner::Runner;
 
 /// Ends that may wait to be written down, for each slot: some groups of settlements under way while the slots are used
@@ -26,8 +26,7 @@ pub(super) struct Shared {
     pub(super) id: WorkerId,
     pub(super) runner: Runner,
     pub(super) queue: Arc<dyn Queue>,
-    pub(super) queues: Queues,
-    pub(super) closures: Closures,
+    pub(super) serves: Serves,
     pub(super) config: Config,
     pub(super) programs: Programs,
     /// Told of each end that was written down.
@@ -35,7 +34,7 @@ pub(super) struct Shared {
     /// Every lease from its claim until its end is written down.
     pub(super) held: Held,
     /// Ends on their way to the settle loop. Bounded by what may be held.
-    pub(super) ends: mpsc::UnboundedSender<Settlement>,
+    pub(super) ends: mpsc::UnboundedSender<SettledJob>,
     /// Held by whoever passes on what runs told, so that it comes in order.
     pub(super) telling: Mutex<()>,
     /// The runner took a job back: no more are claimed for a while.
@@ -57,18 +56,16 @@ impl Shared {
     pub(super) fn new(
         runner: Runner,
         queue: Arc<dyn Queue>,
-        queues: Queues,
-        closures: Closures,
+        serves: Serves,
         on_settled: Option<OnSettled>,
         config: Config,
-    ) -> (Self, mpsc::UnboundedReceiver<Settlement>) {
+    ) -> (Self, mpsc::UnboundedReceiver<SettledJob>) {
         let (ends, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
             id: WorkerId::fresh(),
             runner,
             queue,
-            queues,
-            closures,
+            serves,
             config,
             programs: Programs::default(),
             on_settled,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::attempt::Attempt;
 use super::held::{Holding, Run};
+use super::http::{HttpDelivery, Try};
 use super::programs::Trouble;
 use super::shared::Shared;
 use crate::call::Call;
@@ -13,11 +14,13 @@ use crate::error::Error;
 use crate::failure::{Failure, Kind};
 use crate::handle::JobHandle;
 use crate::job::{Digest, Job, ProgramRef};
-use crate::queue::{Delivery, Lease, LeaseKey, Work};
+use crate::queue::{Delivery, Lease, LeaseKey, Target, Work};
 
 /// What became of work that was to begin.
 enum Begun {
     Runs(JobHandle),
+    /// No runner is needed.
+    Delivers(Box<Try>),
     /// Its program is to be loaded first.
     Loads(Digest, Box<Job>),
     /// It is its own fault, or the host's, that it does not.
@@ -32,12 +35,16 @@ pub(super) fn all(shared: &Arc<Shared>, leases: Vec<Lease>, safe_until: Instant)
     let is_closing = shared.closing.is_raised();
     let mut begun: Vec<(Attempt, Begun)> = Vec::with_capacity(leases.len());
     for lease in leases {
-        let (mut attempt, work) = Attempt::of(shared.seat(), lease, claimed);
-        let begins = if is_closing { Begun::HandsBack } else { begin(shared, &mut attempt, work) };
+        let (attempt, work) = Attempt::of(shared.seat(), lease, claimed);
+        let begins = if is_closing { Begun::HandsBack } else { begin(shared, &attempt, work) };
         begun.push((attempt, begins));
     }
     shared.held.insert_all(begun.iter().map(|(attempt, begun)| {
-        let run = if let Begun::Runs(handle) = begun { Some(Run::of(handle)) } else { None };
+        let run = match begun {
+            Begun::Runs(handle) => Some(Run::of(handle)),
+            Begun::Delivers(made) => Some(Run::silent(made.control())),
+            Begun::Loads(..) | Begun::Fails(_) | Begun::HandsBack => None,
+        };
         (attempt.key, Holding::new(safe_until, run))
     }));
     for (attempt, begun) in begun {
@@ -53,6 +60,14 @@ fn go_on(attempt: Attempt, begun: Begun) {
                 attempt.finish(outcome);
             });
         }
+        Begun::Delivers(made) => {
+            tokio::spawn(async move {
+                match made.run().await {
+                    Ok(outcome) => attempt.finish(outcome),
+                    Err(wait) => attempt.put_off(wait),
+                }
+            });
+        }
         Begun::Loads(digest, job) => {
             tokio::spawn(load(attempt, digest, job));
         }
@@ -64,13 +79,12 @@ fn go_on(attempt: Attempt, begun: Begun) {
     }
 }
 
-fn begin(shared: &Shared, attempt: &mut Attempt, work: Work) -> Begun {
+fn begin(shared: &Shared, attempt: &Attempt, work: Work) -> Begun {
     let job = match work {
-        Work::Delivery(delivery) => return deliver(shared, &attempt.key, delivery),
+        Work::Delivery(delivery) => return deliver(shared, attempt, delivery),
         Work::Job(job) => job,
     };
     let ProgramRef::Digest(digest) = job.program else { return run(shared, &attempt.key, job) };
-    attempt.set_program(digest);
     match shared.programs.get(&digest) {
         // It is loaded as long as somebody holds it, which we do here.
         Some(Ok(_program)) => run(shared, &attempt.key, job),
@@ -84,12 +98,22 @@ fn run(shared: &Shared, key: &LeaseKey, job: Job) -> Begun {
     begun(shared.runner.run_as(key.job, Call::from(job).quiet()))
 }
 
-fn deliver(shared: &Shared, key: &LeaseKey, delivery: Delivery) -> Begun {
-    tracing::debug!(job_id = %key.job, attempt = key.attempt, to = delivery.to.name(), "delivery started");
-    match shared.closures.call(delivery) {
-        Some(call) => begun(shared.runner.run_thread_as(key.job, call.quiet())),
-        // Only what is registered is claimed.
-        None => Begun::HandsBack,
+fn deliver(shared: &Shared, attempt: &Attempt, delivery: Delivery) -> Begun {
+    let LeaseKey { job: id, attempt: number, .. } = attempt.key;
+    tracing::debug!(job_id = %id, attempt = number, to = delivery.to.name(), "delivery started");
+    let Delivery { to, kwargs, ended } = delivery;
+    // Only what is registered is claimed.
+    match to {
+        Target::Closure(name) => match shared.serves.closures.call(&name, ended, kwargs) {
+            Some(call) => begun(shared.runner.run_thread_as(id, call.quiet())),
+            None => Begun::HandsBack,
+        },
+        Target::Http { url, headers } => {
+            let Some(http) = &shared.serves.http else { return Begun::HandsBack };
+            let (tenant, trace) = (attempt.tenant(), attempt.trace());
+            let delivery = HttpDelivery { id, attempt: number, tenant, url, headers, kwargs, ended, trace };
+            Begun::Delivers(Box::new(Try::new(Arc::clone(http), delivery)))
+        }
     }
 }
 
@@ -103,7 +127,7 @@ fn begun(accepted: Result<JobHandle, Error>) -> Begun {
 }
 
 /// Loads the program and runs the job, or lets it go if the worker does meanwhile.
-async fn load(mut attempt: Attempt, digest: Digest, job: Box<Job>) {
+async fn load(attempt: Attempt, digest: Digest, job: Box<Job>) {
     let shared = Arc::clone(&attempt.shared);
     let loaded = tokio::select! {
         biased;
@@ -116,7 +140,6 @@ async fn load(mut attempt: Attempt, digest: Digest, job: Box<Job>) {
         Err(Trouble::Queue(error)) if error.is_temporary() => return go_on(attempt, Begun::HandsBack),
         Err(Trouble::Queue(error)) => return attempt.fail(Failure::new(Kind::Host, error.to_string())),
     };
-    attempt.set_program(program.digest());
     let key = attempt.key;
     match run(&shared, &key, *job) {
         Begun::Runs(handle) => {

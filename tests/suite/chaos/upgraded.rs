@@ -71,6 +71,7 @@ async fn jobs_survive_the_upgrade(home: Home) {
     retry(&*queue, failed).await;
     assert_eq!(claim(&*queue, 1).await.len(), 1, "it is due again");
     drop(queue);
+    let named = scene.queue.put_program(b"named", Some("named"), None).await.expect("the program is stored");
 
     // Whoever wrote the queue knew the first schema only.
     scene.queue = match &mut scene.home {
@@ -84,6 +85,8 @@ async fn jobs_survive_the_upgrade(home: Home) {
             Scene::open(home).await
         }
     };
+    let versions = scene.queue.versions("named").await.expect("versions are listed");
+    assert_eq!(versions.iter().map(|version| version.digest).collect::<Vec<_>>(), [named], "it is the first one");
     let working = Working::start(&scene.part(), scene.witnessed(), &scene.journal).expect("the worker starts");
     let history = scene.expect_sound(Rules::default()).await;
     assert!(history.found.len() > 6, "the jobs and those that follow are there: {:?}", history.found);
@@ -142,7 +145,7 @@ fn to_first_postgres(url: &str) {
     psql(url, &format!("{begin}; {POSTGRES_FIRST}; {copy}; DROP SCHEMA present CASCADE"));
 }
 
-fn psql(url: &str, sql: &str) {
+pub(super) fn psql(url: &str, sql: &str) {
     let mut psql = Command::new("psql");
     let told = psql.args([url, "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--command", sql]).output();
     let told = told.expect("psql is installed beside PostgreSQL");

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ampule::queue::{Error, Filter, Queue, Settled, State, UniqueScope, Verdict};
+use ampule::queue::{Entry, EntryKey, Error, Expected, Filter, Queue, Settled, State, UniqueScope, Verdict};
 use ampule_tests::clock::{at, s};
 use ampule_tests::faulty::{Fault, FaultyQueue, Verb};
 use ampule_tests::queue::{claim, job, jobs, list, put, settlement, state, take, take_ids, take_one};
+use serde_json::json;
 
 use super::schedules::{firing, schedule};
 
@@ -89,6 +90,18 @@ pub(super) async fn a_claim_whose_answer_was_lost_comes_back_with_its_lease(queu
     assert_eq!(ampule_tests::queue::reclaim(&faulty, at(30)).await, 1);
     assert_eq!(take_ids(&faulty, &claim(1), at(30)).await, [id]);
     assert_eq!(list(&faulty, &Filter::default()).await.len(), 1);
+}
+
+pub(super) async fn a_document_stored_again_after_a_fault_is_stored_once(queue: Arc<dyn Queue>) {
+    for (fault, name) in faults().into_iter().zip(["before", "after"]) {
+        let faulty = broken(&queue, Verb::PutEntry, fault.clone());
+        let entry = Entry::new(EntryKey::new("token", name), json!(name));
+        assert_eq!(faulty.put_entry(&entry, Expected::Nothing, Some(at(0))).await, Err(away()));
+        let stored = faulty.put_entry(&entry, Expected::Nothing, Some(at(1))).await.expect("the second time");
+        assert_eq!(stored, matches!(fault, Fault::Before(_)), "who is told no may look whose it is");
+        let found = faulty.entry(&entry.key).await.expect("read").expect("there");
+        assert_eq!((found.document, found.revision), (json!(name), 1));
+    }
 }
 
 pub(super) async fn a_fault_strikes_the_call_that_was_chosen_and_no_other(queue: Arc<dyn Queue>) {

@@ -56,9 +56,12 @@ fn after(job: Modelled, what: &Happens, now: Timestamp) -> Modelled {
         }
         Renewed(attempt) if holds(attempt) => Modelled { lease: now + LEASE, ..job },
         Settled(attempt, verdict) if holds(attempt) => match verdict {
-            Verdict::Retry(_) | Verdict::HandBack if job.asked => Modelled { state: Cancelled, ..job },
+            Verdict::Retry(_) | Verdict::HandBack | Verdict::PutOff(_) if job.asked => {
+                Modelled { state: Cancelled, ..job }
+            }
             Verdict::Retry(wait) => Modelled { state: Queued, due: now + *wait, ..job },
             Verdict::HandBack => Modelled { state: Queued, spared: job.spared + 1, ..job },
+            Verdict::PutOff(wait) => Modelled { state: Queued, due: now + *wait, spared: job.spared + 1, ..job },
             end => Modelled { state: end_of(*end), ..job },
         },
         Reclaimed if lost && job.asked => Modelled { state: Cancelled, ..job },
@@ -112,6 +115,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(Verdict::Cancelled),
         Just(Verdict::HandBack),
         (0_u64..40).prop_map(|seconds| Verdict::Retry(Duration::from_secs(seconds))),
+        (0_u64..40).prop_map(|seconds| Verdict::PutOff(Duration::from_secs(seconds))),
     ];
     let enqueue = (-1_i16..2, 0_u64..40, prop::bool::weighted(0.2), 1_u32..4);
     let step = prop_oneof![

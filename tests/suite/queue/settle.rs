@@ -13,8 +13,14 @@ use ampule_tests::queue::{
     record, returned, settlement, state, summary, take, take_ids, take_one,
 };
 
-const VERDICTS: [Verdict; 5] =
-    [Verdict::Completed, Verdict::Failed, Verdict::Cancelled, Verdict::Retry(s(5)), Verdict::HandBack];
+const VERDICTS: [Verdict; 6] = [
+    Verdict::Completed,
+    Verdict::Failed,
+    Verdict::Cancelled,
+    Verdict::Retry(s(5)),
+    Verdict::HandBack,
+    Verdict::PutOff(s(5)),
+];
 
 async fn settle(queue: &Arc<dyn Queue>, settlements: Vec<Settlement>, now: Timestamp) -> Vec<Settled> {
     queue.settle(settlements, Some(now)).await.expect("the ends are taken in")
@@ -83,6 +89,21 @@ pub(super) async fn what_is_handed_back_is_due_at_once_and_does_not_count(queue:
     assert_eq!((record.summary.state, record.summary.run_at), (State::Queued, at(1)));
     assert_eq!((record.summary.attempt, record.summary.tries), (4, 0));
     assert_eq!(record.attempts.len(), 4);
+    assert!(record.attempts.iter().all(|attempt| attempt.end == AttemptEnd::HandedBack && attempt.outcome.is_none()));
+}
+
+pub(super) async fn what_is_put_off_lets_others_go_before_it_and_does_not_count(queue: Arc<dyn Queue>) {
+    let id = put(&queue, job("again").retry(RetryPolicy::attempts(2)), at(0)).await;
+    for attempt in 1..=4 {
+        let due = i64::from(attempt) * 10;
+        let lease = take_one(&queue, at(due)).await;
+        assert_eq!((lease.key.attempt, lease.tries), (attempt, 1));
+        finish(&queue, &lease, Verdict::PutOff(s(9)), at(due + 1)).await;
+        assert_eq!(take(&queue, &claim(1), at(due + 9)).await, []);
+    }
+    let record = record(&queue, id).await;
+    assert_eq!((record.summary.state, record.summary.run_at), (State::Queued, at(50)));
+    assert_eq!((record.summary.attempt, record.summary.tries), (4, 0));
     assert!(record.attempts.iter().all(|attempt| attempt.end == AttemptEnd::HandedBack && attempt.outcome.is_none()));
 }
 

@@ -60,6 +60,7 @@ pub(super) fn check<'c>(connection: &'c mut PgConnection, at: &'c Now) -> Work<'
         for (what, statement) in CONTRADICTIONS {
             findings.extend(finding(&mut tx, what, statement).await?);
         }
+        findings.extend(names(&mut tx).await?);
         let now = clock(&mut tx, *at).await?;
         findings.extend(stuck(&mut tx, now).await?);
         tx.commit().await?;
@@ -78,6 +79,19 @@ async fn damage(connection: &mut PgConnection) -> Result<Vec<Finding>, Stop> {
     .await?;
     let what =
         |name: String| format!("the index ampule.{name} is not valid; make it again: REINDEX INDEX ampule.{name}");
+    Ok(names.into_iter().map(|name| Finding { what: what(name), is_fault: true, jobs: Vec::new() }).collect())
+}
+
+/// Names of programs that are not there. Documents beside the jobs are JSON, or PostgreSQL would not have taken them.
+async fn names(connection: &mut PgConnection) -> Result<Vec<Finding>, Stop> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT n.name FROM (SELECT name, digest FROM ampule.program_names \
+           UNION SELECT name, digest FROM ampule.program_versions) n \
+         WHERE NOT EXISTS (SELECT FROM ampule.programs p WHERE p.digest = n.digest) ORDER BY 1 LIMIT 100",
+    )
+    .fetch_all(connection)
+    .await?;
+    let what = |name: String| format!("the name {name:?} means a program that is not stored");
     Ok(names.into_iter().map(|name| Finding { what: what(name), is_fault: true, jobs: Vec::new() }).collect())
 }
 

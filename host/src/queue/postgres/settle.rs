@@ -54,7 +54,7 @@ impl SettleRow {
             Verdict::Completed => Some(State::Completed),
             Verdict::Failed => Some(State::Failed),
             Verdict::Cancelled => Some(State::Cancelled),
-            Verdict::Retry(_) | Verdict::HandBack => None,
+            Verdict::Retry(_) | Verdict::HandBack | Verdict::PutOff(_) => None,
         }
     }
 
@@ -74,7 +74,10 @@ impl SettleRow {
 
     /// How the attempt ended that did not end the job.
     fn attempt_end(&self) -> AttemptEnd {
-        if self.verdict == Verdict::HandBack { AttemptEnd::HandedBack } else { AttemptEnd::Failed }
+        match self.verdict {
+            Verdict::HandBack | Verdict::PutOff(_) => AttemptEnd::HandedBack,
+            _ => AttemptEnd::Failed,
+        }
     }
 }
 
@@ -164,7 +167,10 @@ async fn settle_again(
 }
 
 async fn queue_again(connection: &mut PgConnection, rows: &[(&SettleRow, Now)]) -> Result<Done, Stop> {
-    let wait = |row: &SettleRow| if let Verdict::Retry(wait) = row.verdict { Some(millis(wait)) } else { None };
+    let wait = |row: &SettleRow| match row.verdict {
+        Verdict::Retry(wait) | Verdict::PutOff(wait) => Some(millis(wait)),
+        _ => None,
+    };
     let found = sqlx::query(concat!(
         "WITH a AS MATERIALIZED ( \
            SELECT *, ",
@@ -175,7 +181,7 @@ async fn queue_again(connection: &mut PgConnection, rows: &[(&SettleRow, Now)]) 
          ), queued AS ( \
            UPDATE ampule.jobs j SET state = 0, lease_until = NULL, \
              run_at = coalesce(a.now + a.wait_ms * interval '1 ms', j.run_at), \
-             spared = j.spared + (a.wait_ms IS NULL)::integer, \
+             spared = j.spared + (a.outcome_end = 'handed_back')::integer, \
              last_kind = coalesce(a.kind, j.last_kind), last_message = coalesce(a.message, j.last_message) \
            FROM a WHERE j.id = ANY ($1) AND j.id = a.id AND j.attempt = a.attempt AND j.worker = a.worker AND j.state = 1 \
              AND NOT j.cancel_asked \

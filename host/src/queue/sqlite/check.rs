@@ -52,6 +52,7 @@ pub(super) fn check(db: &Connection, now: Timestamp) -> Result<Vec<Finding>, Err
     for (what, sql) in CONTRADICTIONS {
         findings.extend(finding(what, true, jobs(db, sql)?));
     }
+    findings.extend(rows(db)?);
     let before = now.timestamp_millis().saturating_sub(millis(OVERDUE));
     let stuck = format!("SELECT id FROM jobs WHERE state = 1 AND lease_until < {before}");
     let what = "running jobs whose leases expired long ago: no worker is alive to take them back";
@@ -67,6 +68,22 @@ fn damage(db: &Connection) -> Result<Vec<Finding>, Error> {
     let lines = read().map_err(fault)?;
     let damage = lines.into_iter().filter(|line| line != "ok");
     Ok(damage.map(|what| Finding { what, is_fault: true, jobs: Vec::new() }).collect())
+}
+
+/// Names and documents beside the jobs that are of no use.
+fn rows(db: &Connection) -> Result<Vec<Finding>, Error> {
+    let read = |sql: &str| -> rusqlite::Result<Vec<String>> {
+        db.prepare(&format!("{sql} LIMIT {MAX_JOBS}"))?.query_map([], |row| row.get(0))?.collect()
+    };
+    let names = read(
+        "SELECT name FROM (SELECT name, digest FROM program_names UNION SELECT name, digest FROM program_versions) \
+         WHERE digest NOT IN (SELECT digest FROM programs)",
+    );
+    let names =
+        names.map_err(fault)?.into_iter().map(|name| format!("the name {name:?} means a program that is not stored"));
+    let entries = read("SELECT kind || ' ' || name FROM entries WHERE NOT json_valid(document)").map_err(fault)?;
+    let entries = entries.into_iter().map(|entry| format!("the entry {entry:?} is no JSON"));
+    Ok(names.chain(entries).map(|what| Finding { what, is_fault: true, jobs: Vec::new() }).collect())
 }
 
 fn jobs(db: &Connection, sql: &str) -> Result<Vec<JobId>, Error> {

@@ -5,16 +5,20 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::rows::Sql;
 use super::writer::{Stop, Tx};
 use crate::job::Digest;
-use crate::queue::{Now, StoredProgram, Timestamp};
+use crate::queue::programs::MAX_VERSIONS;
+use crate::queue::{Now, StoredProgram, Timestamp, Version};
 
 /// Stores a program, and gives it a name.
 pub(super) fn put(tx: &Tx<'_, '_>, digest: Digest, wasm: &[u8], name: Option<&str>, now: Now) -> Result<(), Stop> {
-    let size = i64::try_from(wasm.len()).unwrap_or(i64::MAX);
+    let (size, now) = (i64::try_from(wasm.len()).unwrap_or(i64::MAX), tx.now(now));
     tx.prepare("INSERT INTO programs (digest, size, stored_at, bytes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
-        .execute(params![digest.to_bytes(), size, tx.now(now), wasm])?;
+        .execute(params![digest.to_bytes(), size, now, wasm])?;
     if let Some(name) = name {
         tx.prepare("INSERT OR REPLACE INTO program_names (name, digest) VALUES (?1, ?2)")?
             .execute(params![name, digest.to_bytes()])?;
+        // Replaced, so that it gets a new number: it is the newest again.
+        tx.prepare("INSERT OR REPLACE INTO program_versions (name, digest, named_at) VALUES (?1, ?2, ?3)")?
+            .execute(params![name, digest.to_bytes(), now])?;
     }
     Ok(())
 }
@@ -38,4 +42,25 @@ pub(super) fn list(db: &Connection) -> rusqlite::Result<Vec<StoredProgram>> {
         programs.push(StoredProgram { digest, size_bytes: row.get::<_, i64>(1)?.unsigned_abs(), names, stored_at });
     }
     Ok(programs)
+}
+
+/// What a name has meant, newest first.
+pub(super) fn versions(db: &Connection, name: &str) -> rusqlite::Result<Vec<Version>> {
+    let most = i64::try_from(MAX_VERSIONS).unwrap_or(i64::MAX);
+    let mut read = db.prepare_cached(
+        "SELECT v.digest, p.size, v.named_at FROM program_versions v JOIN programs p ON p.digest = v.digest \
+         WHERE v.name = ?1 ORDER BY v.seq DESC LIMIT ?2",
+    )?;
+    let version = |row: &rusqlite::Row<'_>| {
+        let (Sql(digest), Sql(named_at)) = (row.get::<_, Sql<Digest>>(0)?, row.get::<_, Sql<Timestamp>>(2)?);
+        Ok(Version { digest, size_bytes: row.get::<_, i64>(1)?.unsigned_abs(), named_at })
+    };
+    read.query_map(params![name, most], version)?.collect()
+}
+
+/// Takes a name and its history away, if there is one.
+pub(super) fn delete_name(tx: &Tx<'_, '_>, name: &str) -> Result<bool, Stop> {
+    let deleted = tx.prepare("DELETE FROM program_names WHERE name = ?1")?.execute([name])?;
+    tx.prepare("DELETE FROM program_versions WHERE name = ?1")?.execute([name])?;
+    Ok(deleted > 0)
 }
