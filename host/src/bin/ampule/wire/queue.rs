@@ -1,142 +1,68 @@
-//! The documents of the subcommands that speak to a durable queue.
-//!
-//! Moments are RFC 3339 in UTC to the millisecond; what is not known is null.
-
-mod record;
+//! The documents of the subcommands that speak to a durable queue: those of the library, in lists.
 
 use std::path::Path;
 
-use ampule::JobId;
 use ampule::queue::{
-    Enqueued, Finding, JobRecord, Missed, QueueInfo, ScheduleInfo, Summary, Timestamp, Timing, WorkerInfo,
+    Enqueued, Finding, JobRecord, QueueInfo, ScheduleInfo, StoredEvent, Summary, Timestamp, WorkerInfo,
 };
-use ampule::{Outcome, Value};
-use chrono::SecondsFormat;
+use ampule::wire::{
+    BatchDocument, ChangedDocument, EndedDocument, EnqueuedDocument, JobDocument, QueueDocument, ScheduleDocument,
+    SummaryDocument, UnchangedDocument, WorkerDocument,
+};
+use ampule::{JobId, Value};
+use serde::Serialize;
 use serde_json::json;
 
-pub(crate) use self::record::record;
-use self::record::{attempts, new_job};
+use super::document;
 use crate::queue::Unchanged;
+
+/// Documents of one kind.
+fn all<'a, T: 'a, D: From<&'a T> + Serialize>(items: &'a [T]) -> Value {
+    items.iter().map(|item| document(&D::from(item))).collect()
+}
 
 /// What became of a job that was to be stored.
 pub(crate) fn enqueued(job: &Enqueued) -> Value {
-    json!({ "id": job.id.to_string(), "existed": job.existed })
+    document(&EnqueuedDocument::from(job))
 }
 
 /// What became of many.
 pub(crate) fn batch(jobs: &[Enqueued]) -> Value {
-    json!({ "jobs": jobs.iter().map(enqueued).collect::<Vec<_>>() })
+    document(&BatchDocument::from(jobs))
 }
 
 pub(crate) fn list(jobs: &[Summary]) -> Value {
-    json!({ "jobs": jobs.iter().map(summary).collect::<Vec<_>>() })
+    json!({ "jobs": all::<_, SummaryDocument>(jobs) })
 }
 
-/// What is known of a job without its documents.
-pub(crate) fn summary(job: &Summary) -> Value {
-    json!({
-        "id": job.id.to_string(),
-        "state": job.state.as_str(),
-        "held": job.held,
-        "queue": job.queue,
-        "name": job.name,
-        "program": job.program.map(|digest| digest.to_string()),
-        "language": job.language,
-        "tenant": job.tenant,
-        "tags": job.tags,
-        "priority": job.priority,
-        "attempt": job.attempt,
-        "tries": job.tries,
-        "max_tries": job.max_tries,
-        "enqueued_at": moment(job.enqueued_at),
-        "run_at": moment(job.run_at),
-        "start_before": job.start_before.map(moment),
-        "started_at": job.started_at.map(moment),
-        "ended_at": job.ended_at.map(moment),
-        "worker": job.worker.map(|worker| worker.to_string()),
-        "cancel_asked": job.cancel_asked,
-        "kind": job.kind.map(|kind| kind.as_str()),
-        "message": job.message,
-        "parent": job.parent.map(|parent| parent.to_string()),
-    })
+/// The document of `ampule show`.
+pub(crate) fn record(record: &JobRecord, events: &[StoredEvent]) -> Value {
+    document(&JobDocument::new(record.clone(), events))
 }
 
-/// The end of a job that was waited for: the document of a run, and its way through the queue.
-pub(crate) fn ended(record: &JobRecord, outcome: &Outcome) -> Value {
-    let mut document = super::outcome(outcome);
-    document["state"] = record.summary.state.as_str().into();
-    document["attempts"] = attempts(record);
-    document
-}
-
-/// A job that was waited for, and that has not ended.
-pub(crate) fn not_ended(record: &JobRecord) -> Value {
-    let outcome = Outcome::of(record.summary.id, Ok(Vec::new()));
-    let mut document = ended(record, &outcome);
-    document["program"] = record.summary.program.map(|digest| digest.to_string()).into();
-    document
+/// A job that was waited for: the document of a run, and its way through the queue.
+pub(crate) fn waited(record: &JobRecord) -> Value {
+    document(&EndedDocument::from(record))
 }
 
 /// What was changed, and which of the jobs that were named were not.
 pub(crate) fn changed(changed: &[JobId], unchanged: &[Unchanged]) -> Value {
-    let why = |one: &Unchanged| json!({ "id": one.id.to_string(), "state": one.state.map(|state| state.as_str()), "why": one.why });
-    json!({
-        "changed": changed.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "unchanged": unchanged.iter().map(why).collect::<Vec<_>>(),
-    })
+    let unchanged =
+        unchanged.iter().map(|one| UnchangedDocument { id: one.id, state: one.state, why: one.why.clone() });
+    document(&ChangedDocument { changed: changed.to_vec(), unchanged: unchanged.collect() })
 }
 
 pub(crate) fn queues(queues: &[QueueInfo]) -> Value {
-    let one = |info: &QueueInfo| {
-        json!({
-            "name": info.name,
-            "mode": info.settings.mode.as_str(),
-            "max_running": info.settings.max_running,
-            "max_running_per_tenant": info.settings.max_running_per_tenant,
-            "due": info.due,
-            "queued": info.queued,
-            "held": info.held,
-            "running": info.running,
-            "oldest_due": info.oldest_due.map(moment),
-        })
-    };
-    json!({ "queues": queues.iter().map(one).collect::<Vec<_>>() })
+    json!({ "queues": all::<_, QueueDocument>(queues) })
 }
 
 pub(crate) fn schedules(schedules: &[ScheduleInfo]) -> Value {
-    json!({ "schedules": schedules.iter().map(schedule).collect::<Vec<_>>() })
+    json!({ "schedules": all::<_, ScheduleDocument>(schedules) })
 }
 
 /// One schedule and when its next ticks are.
 pub(crate) fn schedule_with_runs(info: &ScheduleInfo, runs: &[Timestamp]) -> Value {
-    let mut document = schedule(info);
-    document["runs"] = runs.iter().copied().map(moment).collect();
-    document
-}
-
-fn schedule(info: &ScheduleInfo) -> Value {
-    let schedule = &info.schedule;
-    let (cron, zone, every) = match &schedule.timing {
-        Timing::Cron { expression, zone } => (Some(expression), Some(zone), None),
-        Timing::Every(every) => (None, None, Some(milliseconds(*every))),
-    };
-    let missed = match schedule.missed {
-        Missed::Skip => "skip".to_owned(),
-        Missed::RunOnce => "once".to_owned(),
-        Missed::RunAll(most) => format!("all={most}"),
-    };
-    json!({
-        "name": schedule.name,
-        "cron": cron,
-        "zone": zone,
-        "every_ms": every,
-        "missed": missed,
-        "paused": schedule.paused,
-        "next": info.next.filter(|_| !schedule.paused).map(moment),
-        "last": info.last.map(moment),
-        "revision": info.revision,
-        "job": new_job(&schedule.job),
-    })
+    document(&ScheduleDocument::from(info).with_runs(runs))
 }
 
 /// Schedules that are no more.
@@ -145,19 +71,7 @@ pub(crate) fn removed(names: &[String]) -> Value {
 }
 
 pub(crate) fn workers(workers: &[WorkerInfo]) -> Value {
-    let one = |worker: &WorkerInfo| {
-        json!({
-            "id": worker.id.to_string(),
-            "host": worker.host,
-            "version": worker.version,
-            "slots": worker.slots,
-            "running": worker.running,
-            "draining": worker.draining,
-            "started_at": moment(worker.started_at),
-            "seen_at": moment(worker.seen_at),
-        })
-    };
-    json!({ "workers": workers.iter().map(one).collect::<Vec<_>>() })
+    json!({ "workers": all::<_, WorkerDocument>(workers) })
 }
 
 pub(crate) fn findings(findings: &[Finding]) -> Value {
@@ -173,12 +87,4 @@ pub(crate) fn findings(findings: &[Finding]) -> Value {
 
 pub(crate) fn backup(file: &Path, size_bytes: u64) -> Value {
     json!({ "file": file.display().to_string(), "size_bytes": size_bytes })
-}
-
-fn moment(moment: Timestamp) -> Value {
-    moment.to_rfc3339_opts(SecondsFormat::Millis, true).into()
-}
-
-fn milliseconds(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
