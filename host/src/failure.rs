@@ -42,7 +42,7 @@ pub enum Kind {
     Expired,
     /// A queued job's worker died on every attempt.
     Lost,
-    /// A closure that was to be told of the end failed itself.
+    /// A closure that was to be told of the end failed itself, or a receiver could not be told.
     Callback,
     /// The host failed while running the job.
     Host,

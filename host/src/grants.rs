@@ -198,10 +198,13 @@ impl Allowance {
         if !self.write && directory.access == Access::ReadWrite {
             return Some(format!("this runner grants no directory for change, and {host} was asked for so"));
         }
+        if self.directories.is_some() {
+            return self.open(directory).err();
+        }
         match directory.host.metadata() {
             Err(error) => Some(format!("directory {host}: {error}")),
             Ok(metadata) if !metadata.is_dir() => Some(format!("expected a directory at {host}, found something else")),
-            Ok(_) => self.open(directory).err(),
+            Ok(_) => None,
         }
     }
 }
@@ -222,13 +225,19 @@ impl Allowance {
         let Some(roots) = &self.directories else {
             return Ok(Opened { path: directory.host.clone(), _directory: None });
         };
+        // Whoever may not have it does not learn either whether it is there.
         let host = directory.host.display();
-        let opened = File::open(&directory.host).map_err(|error| format!("directory {host}: {error}"))?;
+        let refused = || format!("expected a directory under one of those that this runner grants, found {host}");
+        // Whatever else it is may take for ever to open.
+        if !directory.host.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(refused());
+        }
+        let opened = File::open(&directory.host).map_err(|_| refused())?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
-        let real = path.read_link().map_err(|error| format!("directory {host}: {error}"))?;
+        let real = path.read_link().map_err(|_| refused())?;
         let allowed = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
         if !allowed {
-            return Err(format!("directory {host} lies under none of those that this runner grants"));
+            return Err(refused());
         }
         Ok(Opened { path, _directory: Some(opened) })
     }
@@ -252,6 +261,17 @@ mod tests {
         assert_eq!(roots.refusal(&Grants::none().directory("src/bin", "/data")), None);
         assert!(roots.refusal(&Grants::none().directory("src/..", "/data")).is_some());
         assert!(roots.refusal(&Grants::none().directory("src/absent", "/data")).is_some());
+    }
+
+    #[test]
+    fn a_refusal_does_not_tell_what_is_there() {
+        let roots = Allowance { directories: Some(vec!["src".into()]), ..Allowance::default() };
+        let refusal = |host: &str| {
+            let why = roots.refusal(&Grants::none().directory(host, "/data")).expect("a refusal");
+            why.replace(host, "")
+        };
+        assert_eq!(refusal("/absent"), refusal("/etc"));
+        assert_eq!(refusal("/etc/passwd"), refusal("/etc"));
     }
 
     #[test]

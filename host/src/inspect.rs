@@ -3,6 +3,7 @@
 //! Cheap: it reads sections and skips the code, which `check.rs` reads.
 
 mod component;
+mod needs;
 mod sections;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wasmparser::{BinaryReaderError, Parser};
 
+pub use self::needs::Need;
 use self::sections::Sections;
 pub(crate) use self::sections::signature;
 use crate::abi::{MODULE, OFFERED_INTERFACES, SOURCE_READ};

@@ -27,6 +27,10 @@
 //! | `runner` | all of it together |
 //! | `queue` | jobs that survive: what a durable queue promises, on SQLite and on PostgreSQL |
 //! | `schedule`, `worker` | when a schedule's ticks are; who claims jobs, runs them and settles them |
+//! | `wire` | the JSON documents that the command prints and the server answers |
+//! | `tls` | whose certificates are trusted |
+//! | `server` | HTTP in front of a runner and a queue |
+//! | `remote` | a queue and a runner behind a server |
 //! | `suite` | cases of jobs, read from files, run and judged |
 
 mod abi;
@@ -60,15 +64,23 @@ mod outcome;
 mod program;
 #[cfg(feature = "queue")]
 pub mod queue;
+#[cfg(feature = "server")]
+pub mod remote;
 mod runner;
 mod sandbox;
 #[cfg(feature = "queue")]
 pub mod schedule;
 mod schema;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "suite")]
 pub mod suite;
 mod ticker;
+#[cfg(feature = "server")]
+mod tls;
 mod wasi;
+#[cfg(feature = "server")]
+pub mod wire;
 #[cfg(feature = "queue")]
 mod worker;
 
@@ -82,17 +94,17 @@ pub use crate::events::{Event, Events};
 pub use crate::failure::{Backtrace, Failure, Frame, Kind, LogLevel, LogLine, TrapCode};
 pub use crate::grants::{Access, Allowance, Clock, DETERMINISTIC_START_UNIX_SECONDS, Directory, Grants, Random};
 pub use crate::handle::{Control, JobHandle, Status};
-pub use crate::inspect::{Export, Form, Import, Inspection, World};
+pub use crate::inspect::{Export, Form, Import, Inspection, Need, World};
 pub use crate::interpreter::{Interpreter, Language, Readiness};
 pub use crate::job::{Digest, Job, JobId, ProgramRef};
 pub use crate::kwargs::{Kwargs, RESERVED};
 pub use crate::limits::{LimitOverrides, Limits, MAX_MEMORY_BYTES, MAX_TABLE_ELEMENTS, MAX_TIMEOUT, ProgramLimits};
 pub use crate::outcome::{Fuel, Outcome, Usage};
 pub use crate::program::Program;
-pub use crate::runner::{Delayed, Load, Runner, RunnerBuilder, Shutdown, assemble};
+pub use crate::runner::{Compiled, Delayed, Load, Runner, RunnerBuilder, Shutdown, assemble};
 pub use crate::schema::Parameter;
 #[cfg(feature = "queue")]
-pub use crate::worker::{Drained, Worker, WorkerBuilder};
+pub use crate::worker::{DeliverHttp, Delivering, Drained, HttpDelivery, NotTold, SettledJob, Worker, WorkerBuilder};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

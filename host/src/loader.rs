@@ -7,7 +7,9 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use wasmtime::{Engine, Extern, Linker, Store};
@@ -41,6 +43,8 @@ pub(crate) struct Loader {
     cache: Option<Cache>,
     compiler: Compiler,
     compiling: Semaphore,
+    compiled_programs: AtomicU64,
+    compiled_micros: AtomicU64,
     /// One lock for each program that is being loaded.
     loading: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -69,6 +73,8 @@ impl Loader {
             cache: config.cache,
             compiler: config.compiler,
             compiling: Semaphore::new(COMPILING_AT_ONCE),
+            compiled_programs: AtomicU64::new(0),
+            compiled_micros: AtomicU64::new(0),
             loading: Mutex::default(),
         })
     }
@@ -118,6 +124,12 @@ impl Loader {
         Ok(program)
     }
 
+    /// The ceilings of programs.
+    #[cfg(feature = "server")]
+    pub(crate) fn limits(&self) -> ProgramLimits {
+        self.limits
+    }
+
     /// Whether the program is compiled already and in the cache.
     pub(crate) fn has_cached(&self, digest: &Digest) -> bool {
         self.cache.as_ref().is_some_and(|cache| cache.has(digest, self.fingerprint))
@@ -155,7 +167,11 @@ impl Loader {
         check::check(wasm, &self.limits)?;
         let stripped =
             (inspection.debug_bytes > self.limits.debug_bytes).then(|| compile::without_debug_sections(wasm));
-        let compiled = self.compiler.compile(&self.engine, self.metering, stripped.as_deref().unwrap_or(wasm))?;
+        let begun = Instant::now();
+        let compiled = self.compiler.compile(&self.engine, self.metering, stripped.as_deref().unwrap_or(wasm));
+        self.compiled_programs.fetch_add(1, Ordering::Relaxed);
+        self.compiled_micros.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+        let compiled = compiled?;
         let code = self.deserialize(&inspection, &compiled).map_err(|error| {
             Failure::new(Kind::BadProgram, format!("the program does not fit into a slot of this runner: {error:#}"))
         })?;
@@ -163,6 +179,12 @@ impl Loader {
             cache.store(&digest, self.fingerprint, &about, &compiled);
         }
         Ok((inspection, code))
+    }
+
+    /// How many programs were compiled, and how long that took together.
+    pub(crate) fn compiled(&self) -> (u64, Duration) {
+        let micros = self.compiled_micros.load(Ordering::Relaxed);
+        (self.compiled_programs.load(Ordering::Relaxed), Duration::from_micros(micros))
     }
 
     fn deserialize(&self, inspection: &Inspection, compiled: &[u8]) -> wasmtime::Result<Code> {

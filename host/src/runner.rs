@@ -2,6 +2,7 @@
 
 mod builder;
 mod core;
+mod inline;
 mod run;
 
 use std::fmt;
@@ -27,7 +28,9 @@ use crate::handle::{Control, JobHandle, Status};
 use crate::inspect::Inspection;
 use crate::interpreter::{Interpreter, Language, Readiness, Seat};
 use crate::job::{Digest, Job, JobId};
-use crate::limits::MAX_TIMEOUT;
+#[cfg(feature = "server")]
+use crate::limits::ProgramLimits;
+use crate::limits::{Limits, MAX_TIMEOUT};
 use crate::program::Program;
 
 /// Delayed runs of one runner: each is some two kilobytes of memory.
@@ -81,6 +84,18 @@ pub struct Load {
     pub waiting: usize,
     /// Slots that are free.
     pub free_slots: usize,
+    /// Slots that are used.
+    pub taken_slots: usize,
+}
+
+/// What a runner has compiled since it was made; what came from a cache is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// Programs, those that turned out to be none included.
+    pub programs: u64,
+    /// The time that it took, of all together.
+    pub took: Duration,
 }
 
 impl Runner {
@@ -167,6 +182,12 @@ impl Runner {
     #[cfg(feature = "queue")]
     pub(crate) fn language_names(&self) -> Vec<String> {
         self.0.core.catalog.interpreters.names()
+    }
+
+    /// The ceilings of programs.
+    #[cfg(feature = "server")]
+    pub(crate) fn program_limits(&self) -> ProgramLimits {
+        self.0.core.loader.limits()
     }
 
     /// The program with this digest, if somebody holds it.
@@ -260,11 +281,37 @@ impl Runner {
         Ok(handle)
     }
 
+    /// Why a job would be refused here before anything of it runs, as far as that is known without its program: grants
+    /// beyond what is allowed, kwargs or a source that are too large.
+    #[must_use]
+    pub fn refusal(&self, job: &Job) -> Option<Failure> {
+        let core = &self.0.core;
+        core.refusal(job, &job.limits.over(&core.limits), job.kwargs.to_json().len())
+    }
+
+    /// The ceilings of jobs that set none.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.core.limits
+    }
+
     /// What this runner is busy with.
     #[must_use]
     pub fn load_now(&self) -> Load {
         let core = &self.0.core;
-        Load { alive: core.live.count(), waiting: core.sealed.waiting(), free_slots: core.sealed.free_slots() }
+        Load {
+            alive: core.live.count(),
+            waiting: core.sealed.waiting(),
+            free_slots: core.sealed.free_slots(),
+            taken_slots: core.sealed.taken_slots(),
+        }
+    }
+
+    /// What this runner has compiled so far.
+    #[must_use]
+    pub fn compiled(&self) -> Compiled {
+        let (programs, took) = self.0.core.loader.compiled();
+        Compiled { programs, took }
     }
 
     /// Ends the runner: takes no more runs, cancels the delayed ones, waits up to `grace` for the others, then stops

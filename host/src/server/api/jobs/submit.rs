@@ -1,0 +1,149 @@
+//! Handing in jobs: one or many, waited for or not, stored once however often they are sent.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::super::access::{Principal, Submit};
+use super::super::super::body::{Json, Params, read_value};
+use super::super::super::problem::{Problem, Result};
+use super::super::super::requests::InRequest;
+use super::super::super::trace::Trace;
+use super::super::super::waits::Wait;
+use super::super::super::{App, asked};
+use super::idempotency::Key;
+use super::show;
+use crate::job::JobId;
+use crate::queue::{Enqueued, NewJob};
+use crate::wire::{BatchDocument, BatchRequest, EnqueuedDocument, JobDocument, JobRequest, Submission, Time};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(submit_jobs))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SubmitParams {
+    /// Waits so long for the job's end, and answers with the job. Not for a batch.
+    wait: Option<Time>,
+}
+
+/// Hands in jobs.
+///
+/// One job, or many as `{"jobs": […]}`, which are stored all or none. With `wait` the answer is the job itself: 200 if it
+/// has ended in time, else 202.
+#[utoipa::path(
+    post,
+    path = "/jobs",
+    tag = "jobs",
+    params(
+        SubmitParams,
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "Stores the jobs once within 24 hours, however often they are sent with this key"),
+        ("traceparent" = Option<String>, Header, description = "The trace that the jobs belong to, as W3C has it"),
+    ),
+    request_body = Submission,
+    responses(
+        (status = CREATED, body = inline(Answer), description = "They are stored", headers(
+            ("Location" = String, description = "Where the job is, if it is one")
+        )),
+        (status = OK, body = inline(Answer), description = "All were stored before; or the job that was waited for has ended"),
+        (status = ACCEPTED, body = JobDocument, description = "The job that was waited for has not ended yet"),
+        (status = FORBIDDEN, body = Problem, description = "The jobs ask for more than is allowed here"),
+        (status = NOT_FOUND, body = Problem, description = "There is no such program"),
+        (status = CONFLICT, body = Problem, description = "The queue is draining, or the key was used for other jobs"),
+        (status = UNPROCESSABLE_ENTITY, body = Problem, description = "A program or its kwargs were refused"),
+    )
+)]
+async fn submit_jobs(
+    app: App,
+    in_request: InRequest,
+    Submit(principal): Submit,
+    Params(params): Params<SubmitParams>,
+    key: Option<Key>,
+    Trace(trace): Trace,
+    Json(body): Json<Value>,
+) -> Result<Response> {
+    let submission = read(&app, body)?;
+    if let (Submission::Batch(_), Some(_)) = (&submission, &params.wait) {
+        return Err(Problem::invalid("wait", "none with a batch", "one"));
+    }
+    // Who cannot be let wait is told so before anything is stored.
+    let wait = params.wait.map(|time| Wait::begin(&app, time.0)).transpose()?;
+    let key = key.map(|key| key.for_request(&submission));
+    let is_batch = matches!(submission, Submission::Batch(_));
+    let mut jobs = jobs(&app, &principal, submission).await?;
+    for job in &mut jobs {
+        job.payload.trace.clone_from(&trace);
+    }
+    app.backlog.admit(&app, &jobs).await?;
+    let enqueued = match key {
+        Some(key) => key.enqueue(&*app.queue, jobs).await?,
+        None => app.queue.enqueue(jobs, None).await?,
+    };
+    let Some(wait) = wait else { return Ok(answer(&enqueued, is_batch)) };
+    let Some(one) = enqueued.first() else { return Ok(answer(&enqueued, is_batch)) };
+    in_request.leave();
+    let record = wait.until_ended(&app, one.id).await?;
+    let status = if record.summary.state.is_end() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let document = show::document(&app, record, 0).await?;
+    Ok((status, [location(one.id)], Json(document)).into_response())
+}
+
+/// What there is to be stored.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only says what the answers look like")]
+#[serde(untagged)]
+enum Answer {
+    One(EnqueuedDocument),
+    Batch(BatchDocument),
+    Job(Box<JobDocument>),
+}
+
+fn read(app: &App, body: Value) -> Result<Submission> {
+    if body.get("jobs").is_none() {
+        return Ok(Submission::One(Box::new(read_value(body)?)));
+    }
+    let has_others = |jobs: &Vec<Value>| jobs.iter().position(|job| !job.is_object());
+    if let Some(index) = body["jobs"].as_array().and_then(has_others) {
+        return Err(Problem::invalid(format!("jobs[{index}]"), "an object", "something else"));
+    }
+    let batch: BatchRequest = read_value(body)?;
+    let most = app.settings.max_batch;
+    if batch.jobs.is_empty() || batch.jobs.len() > most {
+        return Err(Problem::invalid("jobs", format!("1 to {most} jobs"), batch.jobs.len().to_string()));
+    }
+    Ok(Submission::Batch(batch))
+}
+
+async fn jobs(app: &App, principal: &Principal, submission: Submission) -> Result<Vec<NewJob>> {
+    let requests: Vec<JobRequest> = match submission {
+        Submission::One(request) => return Ok(vec![asked::new_job(app, principal, *request).await?]),
+        Submission::Batch(batch) => batch.jobs,
+    };
+    let mut jobs = Vec::with_capacity(requests.len());
+    for (index, request) in requests.into_iter().enumerate() {
+        let job = asked::new_job(app, principal, request).await;
+        jobs.push(job.map_err(|refusal| refusal.within(&format!("jobs[{index}]")))?);
+    }
+    Ok(jobs)
+}
+
+fn answer(enqueued: &[Enqueued], is_batch: bool) -> Response {
+    let is_old = enqueued.iter().all(|job| job.existed);
+    let status = if is_old { StatusCode::OK } else { StatusCode::CREATED };
+    match enqueued {
+        [one] if !is_batch => (status, [location(one.id)], Json(EnqueuedDocument::from(one))).into_response(),
+        all => (status, Json(BatchDocument::from(all))).into_response(),
+    }
+}
+
+fn location(id: JobId) -> (header::HeaderName, HeaderValue) {
+    let path = HeaderValue::from_str(&format!("/v1/jobs/{id}"));
+    (header::LOCATION, path.expect("an id is digits and dashes"))
+}

@@ -1,0 +1,137 @@
+//! Which program a request means, and what is known of it: copies of what the queue says, for a moment.
+//!
+//! What a name means is at most one second old; what a digest means never changes.
+
+mod copies;
+mod known;
+mod recent;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use self::copies::Copies;
+use self::known::Known;
+use self::recent::Recent;
+use super::access::Principal;
+use super::problem::{Code, Problem, Result};
+use crate::job::Digest;
+use crate::kwargs::Kwargs;
+use crate::program::Program;
+use crate::queue::{EntryKey, Queue};
+use crate::runner::Runner;
+
+/// What named sources are among the entries of a queue.
+pub(crate) const SOURCE_KIND: &str = "source";
+
+/// What is known of programs.
+pub(crate) struct Programs {
+    queue: Arc<dyn Queue>,
+    runner: Runner,
+    names: Copies<Meaning>,
+    /// The digests that may be meant, of a tenant or of all.
+    digests: Copies<Arc<HashSet<Digest>>>,
+    known: Mutex<Recent<Digest, Arc<Known>>>,
+}
+
+/// What a name or a digest means.
+#[derive(Clone, Debug)]
+pub(crate) enum Meaning {
+    /// A program.
+    Program(Digest),
+    /// A source string.
+    Source(Arc<Source>),
+}
+
+/// A named source, as its entry has it. What it was before is told by whoever stores it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Source {
+    pub(crate) language: String,
+    pub(crate) source: String,
+}
+
+impl Programs {
+    pub(crate) fn new(queue: Arc<dyn Queue>, runner: Runner) -> Self {
+        let (names, digests) = (Copies::default(), Copies::default());
+        Programs { queue, runner, names, digests, known: Mutex::default() }
+    }
+
+    /// What this principal means by a name or by `sha256:` and a digest.
+    pub(crate) async fn find(&self, asked: &str, principal: &Principal) -> Result<Meaning> {
+        if asked.starts_with("language:") {
+            let expected = "a name or a digest, or `source` with `language`";
+            return Err(Problem::invalid("program", expected, "a language"));
+        }
+        let digest = asked.starts_with("sha256:").then(|| asked.parse().ok()).flatten();
+        let found = match digest {
+            Some(digest) => {
+                let may_mean = self.digests(principal).await?.contains(&digest);
+                may_mean.then_some(Meaning::Program(digest))
+            }
+            None => {
+                let stored = principal.stored_name("program", asked)?;
+                self.names.get(&stored, async || self.look(&stored).await).await?
+            }
+        };
+        found.ok_or_else(|| Problem {
+            field: Some("program".to_owned()),
+            ..Problem::new(Code::UnknownProgram, format!("there is no program `{asked}`"))
+        })
+    }
+
+    /// Forgets what a name meant, so that whoever changed it here sees the change at once.
+    pub(crate) fn forget(&self, stored_name: &str) {
+        self.names.forget(stored_name);
+        self.digests.clear();
+    }
+
+    /// Refuses kwargs that a program's own schema refuses, as a run would.
+    pub(crate) async fn check(&self, digest: Digest, kwargs: &Kwargs) -> Result<()> {
+        let known = self.known(digest);
+        known.check(&*self.queue, kwargs).await
+    }
+
+    /// The program, ready to run.
+    pub(crate) async fn loaded(&self, digest: Digest) -> Result<Program> {
+        let known = self.known(digest);
+        known.loaded(&*self.queue, &self.runner).await
+    }
+
+    async fn look(&self, stored_name: &str) -> Result<Option<Meaning>> {
+        if let Some(version) = self.queue.versions(stored_name).await?.first() {
+            return Ok(Some(Meaning::Program(version.digest)));
+        }
+        let entry = self.queue.entry(&EntryKey::new(SOURCE_KIND, stored_name)).await?;
+        let source = entry.map(|entry| serde_json::from_value(entry.document)).transpose();
+        let source = source.map_err(|error| Problem::internal(&error))?;
+        Ok(source.map(|source| Meaning::Source(Arc::new(source))))
+    }
+
+    /// The digests that a principal may mean: those that its own names mean or have meant; all that are stored, if it has
+    /// no tenant.
+    async fn digests(&self, principal: &Principal) -> Result<Arc<HashSet<Digest>>> {
+        let tenant = principal.tenant.as_deref().unwrap_or_default();
+        let found = self.digests.get(tenant, async || {
+            let stored = self.queue.programs().await?;
+            let mut digests = HashSet::new();
+            for program in &stored {
+                if principal.tenant.is_none() {
+                    digests.insert(program.digest);
+                }
+                for name in program.names.iter().filter(|_| principal.tenant.is_some()) {
+                    if principal.shown_name(name).is_some() {
+                        digests.extend(self.queue.versions(name).await?.iter().map(|version| version.digest));
+                    }
+                }
+            }
+            Ok(Some(Arc::new(digests)))
+        });
+        Ok(found.await?.unwrap_or_default())
+    }
+
+    fn known(&self, digest: Digest) -> Arc<Known> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.get_or_insert_with(digest, || Arc::new(Known::new(digest))))
+    }
+}

@@ -1,0 +1,125 @@
+//! Copies of what the queue says, kept for a moment, so that a name that is used a thousand times a second is not looked
+//! up as often.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::problem::Result;
+
+/// The oldest that a copy may be when it is used.
+const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// From this age on, one of those who use it makes it anew while the others go on with it.
+const RENEW_AT: Duration = Duration::from_millis(500);
+
+/// How many are kept.
+const MAX_COPIES: usize = 256;
+
+/// Copies by name. What there is not is not remembered.
+pub(super) struct Copies<V>(Mutex<HashMap<String, Copied<V>>>);
+
+struct Copied<V> {
+    value: V,
+    made_at: Instant,
+    is_renewed: bool,
+}
+
+impl<V> Default for Copies<V> {
+    fn default() -> Self {
+        Copies(Mutex::default())
+    }
+}
+
+impl<V: Clone> Copies<V> {
+    /// The copy, or what a look at the queue gives.
+    pub(super) async fn get(&self, name: &str, look: impl AsyncFnOnce() -> Result<Option<V>>) -> Result<Option<V>> {
+        let made_at = Instant::now();
+        if let Some(value) = self.fresh(name, made_at) {
+            return Ok(Some(value));
+        }
+        let looked = look().await?;
+        match &looked {
+            Some(value) => self.keep(name, Copied { value: value.clone(), made_at, is_renewed: false }),
+            None => self.forget(name),
+        }
+        Ok(looked)
+    }
+
+    /// Drops a copy.
+    pub(super) fn forget(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    /// Drops all.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn fresh(&self, name: &str, now: Instant) -> Option<V> {
+        let mut copies = self.lock();
+        let copied = copies.get_mut(name)?;
+        let age = now.saturating_duration_since(copied.made_at);
+        if age >= RENEW_AT && !std::mem::replace(&mut copied.is_renewed, true) {
+            return None;
+        }
+        (age < MAX_AGE).then(|| copied.value.clone())
+    }
+
+    fn keep(&self, name: &str, copied: Copied<V>) {
+        let mut copies = self.lock();
+        if copies.len() >= MAX_COPIES && !copies.contains_key(name) {
+            let oldest = copies.iter().min_by_key(|(_, copied)| copied.made_at).map(|(name, _)| name.clone());
+            oldest.map(|name| copies.remove(&name));
+        }
+        copies.insert(name.to_owned(), copied);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Copied<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a look gives, if there is no copy that may be used.
+    async fn get(copies: &Copies<u32>, name: &str, looked: u32) -> u32 {
+        copies.get(name, async || Ok(Some(looked))).await.expect("no fault").expect("a value")
+    }
+
+    fn age(copies: &Copies<u32>, name: &str, by: Duration) {
+        let mut copies = copies.lock();
+        let copied = copies.get_mut(name).expect("a copy");
+        copied.made_at = copied.made_at.checked_sub(by).expect("a machine that is up for longer");
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_used_for_a_second_and_renewed_by_one_of_those_who_use_it() {
+        let copies = Copies::default();
+        assert_eq!(get(&copies, "a", 1).await, 1);
+        assert_eq!(get(&copies, "a", 2).await, 1);
+        age(&copies, "a", RENEW_AT);
+        let renewing = copies.get("a", async || {
+            assert_eq!(get(&copies, "a", 4).await, 1, "others go on with the copy");
+            Ok(Some(3))
+        });
+        assert_eq!(renewing.await.expect("no fault"), Some(3));
+        age(&copies, "a", MAX_AGE);
+        assert_eq!(get(&copies, "a", 5).await, 5);
+        copies.forget("a");
+        assert_eq!(get(&copies, "a", 6).await, 6);
+    }
+
+    #[tokio::test]
+    async fn names_that_there_are_not_leave_nothing_behind_and_the_oldest_copy_goes() {
+        let copies = Copies::default();
+        assert_eq!(copies.get("none", async || Ok(None)).await.expect("no fault"), None::<u32>);
+        for number in 0..=MAX_COPIES as u32 {
+            get(&copies, &number.to_string(), number).await;
+        }
+        assert_eq!(copies.lock().len(), MAX_COPIES);
+        assert!(!copies.lock().contains_key("0"));
+    }
+}
