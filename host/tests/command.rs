@@ -14,7 +14,9 @@ mod command {
     mod inspect;
     mod new;
     mod queue;
+    mod remote;
     mod reports;
+    mod serve;
     mod shell;
     mod signals;
     mod suites;

@@ -6,6 +6,7 @@ mod enqueue;
 mod list;
 mod schedules;
 mod serve;
+mod tokens;
 mod wait;
 mod work;
 
@@ -48,7 +49,7 @@ impl Shell {
 }
 
 /// The text without what differs from run to run: ids, digests, moments, times.
-fn redacted(text: &str) -> String {
+pub(super) fn redacted(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, replacement) in [
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),

@@ -97,6 +97,17 @@ impl From<Output> for Ended {
     }
 }
 
+/// Waits until it is so; long enough for any machine.
+pub(super) fn wait_for(mut condition: impl FnMut() -> bool) {
+    for _ in 0..1_000 {
+        if condition() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("it does not come true");
+}
+
 /// The path of a `.wat` file.
 pub(super) fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/fixtures").join(name).with_extension("wat");

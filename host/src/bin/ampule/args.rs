@@ -5,7 +5,11 @@
 
 mod author;
 mod groups;
+#[cfg(test)]
+mod packaging;
 mod queue;
+mod remote;
+mod serve;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +19,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::author::{BuildArgs, DevArgs, JobLanguage, NewArgs, TestArgs, TestFormat};
 pub(crate) use self::queue::*;
+pub(crate) use self::remote::RemoteArgs;
+pub(crate) use self::serve::{ConfigArgs, ConfigFileArgs, ServeArgs, ServiceArgs, WorkArgs};
 use crate::{exit, values};
 
 /// Runs jobs that nobody has to trust: WebAssembly programs, each sealed in a store of its own.
@@ -26,6 +32,29 @@ pub(crate) struct Cli {
     /// Tell on stderr what the runner does
     #[arg(short, long, global = true, display_order = 200)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) remote: RemoteArgs,
+}
+
+impl Command {
+    /// The name of a subcommand that a server has no part in.
+    pub(crate) fn local(&self) -> Option<&'static str> {
+        Some(match self {
+            Command::Run(_) | Command::Eval(_) => return None,
+            Command::OfQueue(command) => return command.local(),
+            Command::Inspect(_) => "inspect",
+            Command::Test(_) => "test",
+            Command::New(_) => "new",
+            Command::Build(_) => "build",
+            Command::Dev(_) => "dev",
+            Command::Completions { .. } | Command::CompleteKwargs { .. } => "completions",
+            Command::Interpreters(_) => "interpreters",
+            Command::Serve(_) => "serve",
+            Command::Work(_) => "work",
+            Command::Config(_) => "config",
+            Command::CompileChild { .. } => "compile-child",
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +88,15 @@ pub(crate) enum Command {
     /// List the interpreters of source strings, add one, or switch one off
     #[command(args_conflicts_with_subcommands = true, after_help = exit::TABLE)]
     Interpreters(InterpretersArgs),
+    /// Serve HTTP in front of a queue, and run its jobs
+    #[command(after_help = exit::SERVE_TABLE)]
+    Serve(Box<ServeArgs>),
+    /// Run the jobs of a queue until told to stop
+    #[command(after_help = exit::WORK_TABLE)]
+    Work(Box<WorkArgs>),
+    /// Print how servers and workers are set up, and where each value comes from
+    #[command(after_help = exit::CONFIG_TABLE)]
+    Config(ConfigArgs),
     #[command(flatten)]
     OfQueue(QueueCommand),
     /// What the scripts of `completions` ask: how the last word of a line may go on

@@ -35,6 +35,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ampule::wire::InspectionDocument;
 use ampule::{Form, Inspection, Runner, Value, World};
 use serde_json::json;
 
@@ -43,7 +44,7 @@ use crate::args::BuildArgs;
 use crate::exit::Fault;
 use crate::inspect::bytes;
 use crate::printable::printable_line;
-use crate::{report, wire};
+use crate::report;
 
 /// A program as a tool made it, before it is checked.
 struct Built {
@@ -111,7 +112,7 @@ fn warn_of_what_lacks(inspection: &Inspection, warnings: &mut Vec<String>) {
 }
 
 fn document(output: &Path, inspection: &Inspection, warnings: &[String]) -> Value {
-    let mut document = wire::inspection(Some(inspection), &[], None);
+    let mut document = json!(InspectionDocument::of(Some(inspection), None));
     if let Some(fields) = document.as_object_mut() {
         // Which grants it could use is for `ampule inspect` to say.
         fields.remove("needs");

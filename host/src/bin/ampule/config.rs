@@ -1,11 +1,30 @@
-//! Where the command keeps and finds things: the only place that reads the environment.
+//! Where the command keeps and finds things, and how servers and workers are set up: the only place that reads the
+//! environment.
 //!
-//! Whether colours are wanted (NO_COLOR and its kin) is anstream's to read.
+//! A file for each step: `said.rs` gathers what flags, variables and the file say, `layers.rs` puts it together by the
+//! keys of `fields.rs`, `show.rs` prints what came of it. Whether colours are wanted (NO_COLOR and its kin) is anstream's to read.
 
+#[cfg(test)]
+mod example;
+mod fields;
+mod file;
+mod given;
+mod kinds;
+mod layers;
+mod remote;
+mod said;
+mod service;
+mod show;
+
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use crate::args::{CacheArgs, UrlArgs};
+use self::remote::Remote;
+pub(crate) use self::service::{Log, LogFormat, Service};
+use crate::args::{CacheArgs, ConfigArgs, ServeArgs, ServiceArgs, UrlArgs};
+use crate::exit::Fault;
 
 /// What arguments may override.
 #[derive(Default, PartialEq, Eq)]
@@ -16,6 +35,12 @@ pub(crate) struct Config {
     interpreters: Option<PathBuf>,
     /// A URL, which may hold a password.
     queue: Option<String>,
+    /// The server that is asked in place of a queue and a runner here.
+    remote: Remote,
+    /// The file that sets up servers and workers.
+    file: Option<PathBuf>,
+    /// Every variable whose name begins with `AMPULE_`. Among them may be secrets.
+    ours: BTreeMap<String, String>,
 }
 
 /// The queue where none is said.
@@ -23,12 +48,37 @@ const DEFAULT_QUEUE: &str = "sqlite:ampule.db";
 
 impl Config {
     pub(crate) fn from_environment() -> Self {
-        Config::read(|name| std::env::var_os(name))
+        Config::read(std::env::vars_os().collect())
+    }
+
+    /// How a server is set up.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] that tells of all that is wrong.
+    pub(crate) fn server(&self, args: &ServeArgs) -> Result<Service, Fault> {
+        Ok(self.effective(&args.service.config, said::of_server(args))?.service)
+    }
+
+    /// How a worker is set up.
+    ///
+    /// # Errors
+    /// As [`Config::server`].
+    pub(crate) fn worker(&self, args: &ServiceArgs) -> Result<Service, Fault> {
+        Ok(self.effective(&args.config, said::of_service(args))?.service)
+    }
+
+    /// Prints how a server would be set up.
+    ///
+    /// # Errors
+    /// As [`Config::server`].
+    pub(crate) fn print(&self, args: &ConfigArgs) -> Result<ExitCode, Fault> {
+        show::print(&self.effective(&args.file, Vec::new())?, args.json)?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// An empty variable counts as none, and a relative XDG directory too, as its specification says.
-    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    fn read(variables: BTreeMap<OsString, OsString>) -> Self {
+        let set = |name: &str| variables.get(std::ffi::OsStr::new(name)).filter(|value| !value.is_empty()).cloned();
         let home = |xdg: &str, below: &str| {
             let xdg = set(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
             let base = xdg.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(below)));
@@ -43,7 +93,20 @@ impl Config {
             .map(PathBuf::from)
             .or_else(|| home("XDG_DATA_HOME", ".local/share").map(|data| data.join("interpreters")));
         let queue = set("AMPULE_QUEUE").map(|url| url.to_string_lossy().into_owned());
-        Config { catalogs, cache, interpreters, queue }
+        let remote = Remote::read(|name| set(name).map(|value| value.to_string_lossy().into_owned()));
+        let ours = variables.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, value)| {
+            let name = name.to_str().filter(|name| name.starts_with("AMPULE_"))?;
+            Some((name.to_owned(), value.to_string_lossy().into_owned()))
+        });
+        Config {
+            catalogs,
+            cache,
+            interpreters,
+            queue,
+            remote,
+            file: set("AMPULE_CONFIG").map(PathBuf::from),
+            ours: ours.collect(),
+        }
     }
 
     /// Where names are looked up: what was asked for, or what the environment says.
@@ -73,7 +136,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Config {
-        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        Config::read(variables.iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
     #[test]

@@ -8,8 +8,8 @@ use ampule::{Job, Language, Readiness, Runner};
 use crate::args::{EvalArgs, JobArgs};
 use crate::config::Config;
 use crate::exit::Fault;
-use crate::interpreters;
 use crate::run::{Desk, Inputs, Notice, read_text};
+use crate::{interpreters, on_server};
 
 /// The language of a source that says nothing of it.
 const DEFAULT_LANGUAGE: &str = "python";
@@ -20,6 +20,9 @@ const ENDINGS: [(&str, &str); 4] =
 
 /// Runs one source and reports it.
 pub(crate) async fn run(args: Box<EvalArgs>, config: &Config) -> Result<ExitCode, Fault> {
+    if let Some(server) = config.remote(None)? {
+        return on_server::eval(&args, &server).await;
+    }
     // Read before signals are caught, so that Ctrl-C ends a wait for stdin.
     let (name, text) = source(args.source.as_deref(), args.file.as_deref(), &args.job)?;
     let inputs = Inputs::read(&args.job)?;

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::process::ExitCode;
 
+use ampule::server::Code;
 use ampule::{Digest, Error, Failure, Kind, LoadError, Outcome, queue};
+use tokio::runtime::Runtime;
 
 /// The job failed.
 pub(crate) const FAILED: u8 = 1;
@@ -86,6 +88,19 @@ Exit codes:
   2  the command was not understood
   4  the host failed, or the queue's database cannot be reached";
 
+/// The codes of `ampule serve`, for its `--help`.
+pub(crate) const SERVE_TABLE: &str = "\
+Exit codes:
+  0  stopped as asked
+  2  the command or the configuration was not understood, or there is no token to listen beyond loopback with
+  4  the address cannot be listened on, the host failed, or the queue's database cannot be reached";
+
+/// The codes of `ampule config`, for its `--help`.
+pub(crate) const CONFIG_TABLE: &str = "\
+Exit codes:
+  0  done
+  2  the command or the configuration was not understood";
+
 /// Why there is no outcome.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -165,8 +180,20 @@ impl From<queue::Error> for Fault {
             queue::Error::Invalid { .. } | queue::Error::UnknownProgram(_) | queue::Error::Unsupported(_) => {
                 Fault::Usage(error.to_string())
             }
+            queue::Error::Refused { code, detail } => refused(&code, detail),
             _ => Fault::Host(error.into()),
         }
+    }
+}
+
+/// What a server's refusal would have been here. A code that is not known, or none, is a usage that it does not take.
+fn refused(code: &str, detail: String) -> Fault {
+    match Code::ALL.iter().find(|known| known.as_str() == code) {
+        Some(Code::BadProgram) => Failure::new(Kind::BadProgram, detail).into(),
+        Some(Code::BadKwargs) => Failure::new(Kind::BadKwargs, detail).into(),
+        Some(Code::Denied) => Failure::new(Kind::Denied, detail).into(),
+        Some(Code::Internal | Code::Draining) => Fault::Host(anyhow::anyhow!("the server: {detail}")),
+        _ => Fault::Usage(detail),
     }
 }
 
@@ -201,8 +228,24 @@ fn of_failure(failure: &Failure) -> u8 {
 
 /// Does a subcommand's work on a runtime of one thread: guests have threads of their own.
 pub(crate) fn on_runtime(work: impl Future<Output = Result<ExitCode, Fault>>) -> Result<ExitCode, Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| anyhow::Error::new(error).context("the runtime could not be started"))?.block_on(work)
+    started(tokio::runtime::Builder::new_current_thread().enable_all().build())?.block_on(work)
+}
+
+/// Does a subcommand's work on a runtime of so many threads.
+pub(crate) fn on_threads(
+    threads: usize,
+    work: impl Future<Output = Result<ExitCode, Fault>>,
+) -> Result<ExitCode, Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = started(runtime)?;
+    let ended = runtime.block_on(work);
+    // What is left in a blocking call ends with the process.
+    runtime.shutdown_background();
+    ended
+}
+
+fn started(runtime: std::io::Result<Runtime>) -> Result<Runtime, Fault> {
+    runtime.map_err(|error| anyhow::Error::new(error).context("the runtime could not be started").into())
 }
 
 #[cfg(test)]

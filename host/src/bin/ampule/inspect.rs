@@ -1,10 +1,11 @@
 //! `ampule inspect`: what a program is, what it may use, and whether it would be accepted. Compiles nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use ampule::{Failure, Form, Import, Inspection, Runner, Value, World};
+use ampule::wire::InspectionDocument;
+use ampule::{Failure, Form, Import, Inspection, Need, Runner, Value, World};
 
 use crate::args::InspectArgs;
 use crate::config::Config;
@@ -12,36 +13,6 @@ use crate::exit::{self, Fault};
 use crate::printable::{printable, printable_line};
 use crate::program::{Content, Source};
 use crate::{report, wire};
-
-/// What calls of WASI are for, and the argument that grants it, if it has to be granted.
-const NEEDS: [Need; 7] = [
-    Need {
-        name: "directories",
-        argument: " (--dir)",
-        imports: &["path_open", "path_filestat_get", "fd_readdir", "wasi:filesystem/preopens"],
-    },
-    Need { name: "env", argument: " (--env)", imports: &["environ_get", "wasi:cli/environment"] },
-    Need { name: "args", argument: " (-- ARGS)", imports: &["args_get", "wasi:cli/environment"] },
-    Need {
-        name: "clock",
-        argument: "",
-        imports: &["clock_time_get", "wasi:clocks/wall-clock", "wasi:clocks/monotonic-clock"],
-    },
-    Need { name: "random", argument: "", imports: &["random_get", "wasi:random/random"] },
-    Need { name: "sleep", argument: "", imports: &["poll_oneoff", "wasi:io/poll"] },
-    Need {
-        name: "sockets",
-        argument: " (always denied)",
-        imports: &["wasi:sockets/tcp-create-socket", "wasi:sockets/udp-create-socket"],
-    },
-];
-
-struct Need {
-    name: &'static str,
-    argument: &'static str,
-    /// Functions of preview 1, interfaces of WASI 0.2.
-    imports: &'static [&'static str],
-}
 
 /// Reports one program.
 pub(crate) async fn run(args: InspectArgs, config: &Config) -> Result<ExitCode, Fault> {
@@ -52,13 +23,12 @@ pub(crate) async fn run(args: InspectArgs, config: &Config) -> Result<ExitCode, 
         Ok((inspection, refusal)) => (Some(inspection), refusal),
         Err(failure) => (None, Some(failure)),
     };
-    let needs = inspection.as_ref().map(needs).unwrap_or_default();
     if args.json {
-        let needs: Vec<&str> = needs.iter().map(|need| need.name).collect();
-        report::print_json(&wire::inspection(inspection.as_ref(), &needs, refusal.as_ref()))?;
+        let document = InspectionDocument::of(inspection.as_ref(), refusal.as_ref());
+        report::print_json(&wire::document(&document))?;
     } else {
         if let Some(inspection) = &inspection {
-            report::print(&text(&source.name, inspection, &needs, refusal.is_none()))?;
+            report::print(&text(&source.name, inspection, refusal.is_none()))?;
         }
         if let Some(failure) = &refusal {
             report::refusal(&mut anstream::stderr().lock(), failure);
@@ -75,17 +45,18 @@ pub(crate) fn wasm(source: &Source) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// What the program may use of WASI. Importing is not using, but what is not imported cannot be used.
-fn needs(inspection: &Inspection) -> Vec<&'static Need> {
-    let name = |import: &'_ Import| match inspection.form {
-        Form::Module => import.name.clone(),
-        Form::Component => import.module.split('@').next().unwrap_or_default().to_owned(),
-    };
-    let imported: BTreeSet<String> = inspection.imports.iter().map(name).collect();
-    NEEDS.iter().filter(|need| need.imports.iter().any(|import| imported.contains(*import))).collect()
+/// The argument that grants it, if it has to be granted.
+fn argument(need: Need) -> &'static str {
+    match need {
+        Need::Directories => " (--dir)",
+        Need::Env => " (--env)",
+        Need::Args => " (-- ARGS)",
+        Need::Clock | Need::Random | Need::Sleep => "",
+        Need::Sockets => " (always denied)",
+    }
 }
 
-fn text(name: &str, inspection: &Inspection, needs: &[&Need], accepted: bool) -> String {
+fn text(name: &str, inspection: &Inspection, accepted: bool) -> String {
     let mut text = String::new();
     let or_none = |list: String| if list.is_empty() { "nothing".to_owned() } else { list };
     let mut row = |key: &str, value: &str| {
@@ -105,10 +76,8 @@ fn text(name: &str, inspection: &Inspection, needs: &[&Need], accepted: bool) ->
             row("worlds", &or_none(worlds.join(", ")));
         }
     }
-    row(
-        "may use",
-        &or_none(needs.iter().map(|need| [need.name, need.argument].concat()).collect::<Vec<_>>().join(", ")),
-    );
+    let needs = inspection.needs().into_iter().map(|need| [need.as_str(), argument(need)].concat());
+    row("may use", &or_none(needs.collect::<Vec<_>>().join(", ")));
     row("accepted", if accepted { "yes" } else { "no" });
     document(&mut text, "about", inspection.about.as_ref());
     document(&mut text, "kwargs schema", inspection.kwargs_schema.as_ref());

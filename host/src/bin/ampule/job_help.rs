@@ -16,7 +16,12 @@ use crate::{inspect, report};
 pub(crate) fn run(args: &ProgramArgs, config: &Config) -> Result<ExitCode, Fault> {
     let source = Source::find(args, config)?;
     let inspection = Inspection::of(&inspect::wasm(&source)?, &ProgramLimits::default())?;
-    report::print(&text(&source.name, &inspection))?;
+    tell(&source.name, &inspection)
+}
+
+/// Prints what a program says of itself that was looked at already.
+pub(crate) fn tell(name: &str, inspection: &Inspection) -> Result<ExitCode, Fault> {
+    report::print(&text(name, inspection))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -16,27 +16,26 @@ mod inspect;
 mod interpreters;
 mod job_help;
 mod live;
+mod log;
 mod new;
+mod on_server;
 mod printable;
 mod program;
 mod queue;
 mod report;
 mod run;
+mod serve;
 mod signals;
 mod test;
 mod typed_kwargs;
 mod values;
 mod wire;
+mod workers;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use anstream::{AutoStream, ColorChoice};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::args::{Cli, Command, QueueCommand};
+use crate::args::{Cli, Command, ServeArgs, WorkArgs};
 use crate::config::Config;
 use crate::exit::Fault;
 
@@ -45,8 +44,14 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misunderstood(&error),
     };
-    log_to_stderr(&cli);
-    let config = Config::from_environment();
+    let verbose = cli.verbose;
+    if !matches!(cli.command, Command::Serve(_) | Command::Work(_)) {
+        log::start(verbose);
+    }
+    let config = Config::from_environment().asking(cli.remote);
+    if let Some(Err(fault)) = cli.command.local().map(|subcommand| config.refuse_server(subcommand)) {
+        return refuse(&fault, false);
+    }
     let (json, ended) = match cli.command {
         Command::Run(args) => (args.run.json, exit::on_runtime(run::run(args, &config))),
         Command::Eval(args) => (args.run.json, exit::on_runtime(eval::run(args, &config))),
@@ -58,11 +63,27 @@ fn main() -> ExitCode {
         Command::Build(args) => (args.json, build::run(args)),
         Command::Dev(args) => (false, exit::on_runtime(dev::run(args, &config))),
         Command::Completions { shell } => (false, completions::run(shell)),
+        Command::Serve(args) => (false, serve(&args, verbose, &config)),
+        Command::Config(args) => (args.json, config.print(&args)),
+        Command::Work(args) => (false, work(&args, verbose, &config)),
         Command::OfQueue(command) => (command.json(), exit::on_runtime(queue::run(command, &config))),
         Command::CompleteKwargs { line } => (false, completions::kwargs(&line, &config)),
         Command::CompileChild { metering } => return compile_child::run(metering),
     };
     ended.unwrap_or_else(|fault| refuse(&fault, json))
+}
+
+/// The log of a service is as its configuration says, so it starts once that is read.
+fn serve(args: &ServeArgs, verbose: bool, config: &Config) -> Result<ExitCode, Fault> {
+    let service = config.server(args)?;
+    log::start_service(service.log, verbose, false);
+    exit::on_threads(service.server.threads, serve::run(service, config))
+}
+
+fn work(args: &WorkArgs, verbose: bool, config: &Config) -> Result<ExitCode, Fault> {
+    let service = config.worker(&args.service)?;
+    log::start_service(service.log, verbose, true);
+    exit::on_runtime(queue::work(args, &service, config))
 }
 
 /// Says on stderr why nothing ran, and on stdout too if the caller reads documents.
@@ -89,21 +110,4 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
         let _ = report::print_json(&wire::refused(&Fault::Usage(message)));
     }
     ExitCode::from(exit::USAGE)
-}
-
-fn log_to_stderr(cli: &Cli) {
-    let ours = if cli.verbose { LevelFilter::DEBUG } else { LevelFilter::ERROR };
-    let filter = Targets::new().with_target("ampule", ours).with_default(LevelFilter::ERROR);
-    let filter = match &cli.command {
-        // It has a line of its own for each job that ends.
-        Command::OfQueue(QueueCommand::Work(_)) if !cli.verbose => {
-            filter.with_target("ampule::worker::attempt", LevelFilter::OFF)
-        }
-        _ => filter,
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(AutoStream::choice(&std::io::stderr()) != ColorChoice::Never)
-        .with_target(false);
-    tracing_subscriber::registry().with(filter).with(lines).init();
 }

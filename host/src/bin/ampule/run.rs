@@ -18,7 +18,7 @@ use crate::exit::{self, Fault};
 use crate::live::Live;
 use crate::program::{Content, Source};
 use crate::signals::Signals;
-use crate::{job_help, report, typed_kwargs, wire};
+use crate::{job_help, on_server, report, typed_kwargs, wire};
 
 /// The most that is read for `--kwargs` and `--stdin`, which are held in memory.
 const INPUT_BYTES: u64 = 256 << 20;
@@ -28,6 +28,9 @@ const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs one job of a program and reports it.
 pub(crate) async fn run(args: Box<RunArgs>, config: &Config) -> Result<ExitCode, Fault> {
+    if let Some(server) = config.remote(None)? {
+        return on_server::run(&args, &server, config).await;
+    }
     if args.help_job {
         return job_help::run(&args.program, config);
     }
@@ -163,7 +166,8 @@ async fn ended(handle: JobHandle, live: Option<&mut Live>, signals: &mut Signals
     }
 }
 
-fn report(outcome: &Outcome, json: bool) -> Result<(), Fault> {
+/// Tells how a run ended. Its log was told before.
+pub(crate) fn report(outcome: &Outcome, json: bool) -> Result<(), Fault> {
     if json {
         return report::print_json(&wire::outcome(outcome));
     }

@@ -49,13 +49,14 @@ fn limits_are_set_one_by_one_and_taken_away() {
 }
 
 #[test]
-fn workers_are_told_of_while_they_are_remembered() {
+fn workers_are_told_of_while_they_are_remembered_the_one_for_webhooks_too() {
     let shell = Shell::new();
     shell.enqueue("nothing", &[]);
     shell.work(&["--slots", "3"]);
     insta::assert_snapshot!(redacted(&shell.call(["workers"]).stdout), @r"
     ID  HOST  VERSION  RUNNING  STARTED  HEARD OF
     <id>  <host>  <version>  0/3  <time>  <time>  draining
+    <id>  <host>  <version>  0/256  <time>  <time>  draining
     ");
     let workers = shell.document(&["workers"]);
     assert_eq!((&workers["workers"][0]["slots"], &workers["workers"][0]["running"]), (&json!(3), &json!(0)));

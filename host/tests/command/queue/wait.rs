@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use super::super::shell::wait_for;
 use super::super::shell::{Ended, Shell, fixture};
-use super::work::wait_for;
 
 #[test]
 fn each_end_has_the_exit_code_and_the_report_that_it_has_when_it_is_run() {

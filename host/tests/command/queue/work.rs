@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::super::shell::Shell;
+use super::super::shell::{Shell, wait_for};
 use super::redacted;
 
 /// A worker that goes on until it is told to stop.
@@ -43,17 +43,6 @@ impl Running {
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         (self.child.wait().unwrap().code(), stdout, stderr)
     }
-}
-
-/// Waits until it is so; long enough for any machine.
-pub(super) fn wait_for(mut condition: impl FnMut() -> bool) {
-    for _ in 0..1_000 {
-        if condition() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    panic!("it does not come true");
 }
 
 #[test]

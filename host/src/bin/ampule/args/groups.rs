@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "Jobs in a durable queue",
         &["enqueue", "list", "show", "wait", "cancel", "retry", "hold", "release", "run-now", "delete"],
     ),
-    ("Serve a queue", &["work", "workers", "queues", "schedules", "queue"]),
+    ("Serve a queue", &["serve", "work", "workers", "queues", "schedules", "tokens", "queue", "config"]),
     ("This command", &["completions", "help"]),
 ];
 

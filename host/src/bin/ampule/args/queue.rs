@@ -4,6 +4,7 @@
 
 mod enqueue;
 mod filter;
+mod tokens;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use clap::{Args, Subcommand};
 
 pub(crate) use self::enqueue::{EnqueueArgs, StartArgs, TermsArgs, WhatArgs};
 pub(crate) use self::filter::{FilterArgs, ListArgs, RetryArgs, SelectionArgs};
-use super::CacheArgs;
+pub(crate) use self::tokens::{CreateTokenArgs, TokensAction, TokensArgs};
 use crate::{exit, values};
 
 /// Which queue.
@@ -65,15 +66,24 @@ pub(crate) enum QueueCommand {
     /// List the workers that are alive
     #[command(after_help = exit::QUEUE_TABLE)]
     Workers(ReportArgs),
-    /// Run the jobs of a queue until told to stop
-    #[command(after_help = exit::WORK_TABLE)]
-    Work(Box<WorkArgs>),
+    /// List the tokens by which clients speak to a queue's servers, make or revoke them
+    #[command(args_conflicts_with_subcommands = true, after_help = exit::QUEUE_TABLE)]
+    Tokens(Box<TokensArgs>),
     /// Check a queue's database, or copy it
     #[command(after_help = exit::QUEUE_TABLE)]
     Queue(MaintenanceArgs),
 }
 
 impl QueueCommand {
+    /// The name of a subcommand that needs the database itself.
+    pub(super) fn local(&self) -> Option<&'static str> {
+        match self {
+            QueueCommand::Tokens(_) => Some("tokens"),
+            QueueCommand::Queue(_) => Some("queue"),
+            _ => None,
+        }
+    }
+
     /// Whether the caller reads documents.
     pub(crate) fn json(&self) -> bool {
         match self {
@@ -90,7 +100,7 @@ impl QueueCommand {
             QueueCommand::Queues(args) => args.report.json,
             QueueCommand::Schedules(args) => args.report.json,
             QueueCommand::Workers(args) => args.json,
-            QueueCommand::Work(_) => false,
+            QueueCommand::Tokens(args) => args.report.json,
             QueueCommand::Queue(args) => args.report.json,
         }
     }
@@ -242,44 +252,6 @@ pub(crate) struct AddScheduleArgs {
     pub(crate) job: super::JobArgs,
     #[command(flatten, next_help_heading = "Its terms")]
     pub(crate) terms: TermsArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct WorkArgs {
-    /// How many jobs run at once [default: four for each processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) slots: Option<u16>,
-    /// Serve this queue and no other; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub(crate) only: Vec<String>,
-    /// End when nothing is left to run: no job runs, and none is queued but held ones and those of paused queues
-    #[arg(long)]
-    pub(crate) until_empty: bool,
-    /// Once asked to stop, give running jobs this long before they are handed back to the queue
-    #[arg(long, value_name = "TIME", value_parser = values::span, default_value = "30s")]
-    pub(crate) grace: Duration,
-    /// How long a job is kept from other workers without a word from this one [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = values::span)]
-    pub(crate) lease: Option<Duration>,
-    /// Forget jobs that returned or were cancelled after this long [default: 7d]
-    #[arg(long, value_name = "TIME", value_parser = values::span)]
-    pub(crate) keep_completed: Option<Duration>,
-    /// Forget jobs that failed after this long [default: 30d]
-    #[arg(long, value_name = "TIME", value_parser = values::span)]
-    pub(crate) keep_failed: Option<Duration>,
-    /// Let jobs open this directory and those below it; may be repeated [default: none]
-    #[arg(long, value_name = "DIR", value_parser = values::real_directory)]
-    pub(crate) allow_dir: Vec<PathBuf>,
-    /// Let jobs change what is in these directories, if they ask to
-    #[arg(long, requires = "allow_dir")]
-    pub(crate) allow_write: bool,
-    /// Print nothing of jobs that end
-    #[arg(long)]
-    pub(crate) quiet: bool,
-    #[command(flatten)]
-    pub(crate) cache: CacheArgs,
-    #[command(flatten)]
-    pub(crate) url: UrlArgs,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,10 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use ampule::queue::{Change, Filter, JobRecord, Queue, Selection, State};
-use ampule::{Inspection, JobId, Kwargs, ProgramLimits, ProgramRef};
+use ampule::{JobId, Kwargs, ProgramRef};
 
 use super::watch::unknown;
-use super::{filter, open};
+use super::{Opened, filter, open};
 use crate::args::{RetryArgs, SelectionArgs};
 use crate::config::Config;
 use crate::exit::{self, Fault};
@@ -72,7 +72,7 @@ pub(super) async fn retry(args: &RetryArgs, config: &Config) -> Result<ExitCode,
     // All are read and edited before the first is changed.
     for id in &args.selection.ids {
         match queue.get(*id).await? {
-            Some(record) => edited.push((*id, edit(&record, base.clone(), args, &*queue).await?)),
+            Some(record) => edited.push((*id, edit(&record, base.clone(), args, &queue).await?)),
             None => unchanged.push(Unchanged { id: *id, state: None, why: unknown(*id) }),
         }
     }
@@ -88,13 +88,12 @@ pub(super) async fn retry(args: &RetryArgs, config: &Config) -> Result<ExitCode,
 }
 
 /// The kwargs with which a job is to be tried again, as the program's schema wants them.
-async fn edit(record: &JobRecord, base: Option<Kwargs>, args: &RetryArgs, queue: &dyn Queue) -> Result<Kwargs, Fault> {
+async fn edit(record: &JobRecord, base: Option<Kwargs>, args: &RetryArgs, queue: &Opened) -> Result<Kwargs, Fault> {
     let job = record.payload.job();
-    let program = match job.map(|job| &job.program) {
-        Some(ProgramRef::Digest(digest)) => queue.program(*digest).await?,
+    let inspection = match job.map(|job| &job.program) {
+        Some(ProgramRef::Digest(digest)) => queue.inspection(*digest).await?,
         _ => None,
     };
-    let inspection = program.map(|wasm| Inspection::of(&wasm, &ProgramLimits::default())).transpose()?;
     let schema = inspection.as_ref().and_then(|inspection| inspection.kwargs_schema.as_ref());
     let own = base.or_else(|| job.map(|job| job.kwargs.clone())).unwrap_or_default();
     let kwargs = typed_kwargs::build(own, &args.kwarg, schema)?;
@@ -147,16 +146,7 @@ async fn why_not(queue: &dyn Queue, id: JobId, verb: &Verb) -> Result<Unchanged,
         return Ok(Unchanged { id, state: None, why: unknown(id) });
     };
     let job = record.summary;
-    let why = match (&verb.change, job.state) {
-        (Change::Cancel, State::Running) => "it was asked to stop already".to_owned(),
-        (Change::Cancel, state) => format!("it has ended already, {state}"),
-        (Change::Hold, State::Queued) => "it is held already".to_owned(),
-        (Change::Release, State::Queued) => "it is not held".to_owned(),
-        (Change::RunNow, State::Queued) => "it is due already".to_owned(),
-        (Change::Hold | Change::Release | Change::RunNow, State::Running) => "it runs already".to_owned(),
-        (Change::Hold | Change::Release | Change::RunNow, state) => format!("it has ended, {state}"),
-        (Change::Retry { .. } | Change::Delete, state) => format!("it has not ended, {state}"),
-    };
+    let why = verb.change.why_not(job.state);
     Ok(Unchanged { id, state: Some(job.state), why })
 }
 

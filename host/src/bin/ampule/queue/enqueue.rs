@@ -14,12 +14,14 @@ use crate::{interpreters, report, wire};
 
 pub(super) async fn run(args: &EnqueueArgs, config: &Config) -> Result<ExitCode, Fault> {
     let queue = open_or_make(&args.url, config).await?;
-    let mut programs = Programs::new(&*queue, config, &args.what.catalog);
+    let mut programs = Programs::new(&queue, config, &args.what.catalog);
     let jobs = match &args.batch {
         Some(file) => batch::read(file, &mut programs).await?,
         None => vec![one(args, &mut programs).await?],
     };
-    say_unknown_languages(&jobs, config)?;
+    if queue.server.is_none() {
+        say_unknown_languages(&jobs, config)?;
+    }
     programs.store().await?;
     let enqueued = queue.enqueue(jobs, None).await?;
     if args.wait {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ampule::queue::{Finding, Queue};
 
-use super::open;
+use super::open_database;
 use crate::args::{MaintenanceAction, MaintenanceArgs};
 use crate::config::Config;
 use crate::exit::{self, Fault};
@@ -17,7 +17,7 @@ use crate::{report, wire};
 const SHOWN_JOBS: usize = 5;
 
 pub(super) async fn run(args: &MaintenanceArgs, config: &Config) -> Result<ExitCode, Fault> {
-    let queue = open(&args.report.url, config).await?;
+    let queue = open_database(&args.report.url, config).await?;
     match &args.action {
         MaintenanceAction::Check => check(&*queue, args.report.json).await,
         MaintenanceAction::Backup { file } => backup(&*queue, file, args.report.json).await,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ampule::queue::Queue;
-use ampule::{Digest, Failure, Inspection, Kwargs, ProgramLimits, ProgramRef, Runner};
+use ampule::{Digest, Failure, Inspection, Kwargs, ProgramRef, Runner};
 
+use super::Opened;
 use super::filter::named;
 use crate::args::ProgramArgs;
 use crate::config::Config;
@@ -16,8 +16,8 @@ use crate::printable::printable_line;
 use crate::program::Source;
 
 /// Programs that were asked for, each read and inspected once.
-pub(super) struct Programs<'a> {
-    pub(super) queue: &'a dyn Queue,
+pub(crate) struct Programs<'a> {
+    queue: &'a Opened,
     config: &'a Config,
     catalog: &'a [PathBuf],
     /// Judges what is new; made when something is.
@@ -27,24 +27,24 @@ pub(super) struct Programs<'a> {
 
 /// A program that would be accepted.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// What people call it.
-    pub(super) name: String,
-    pub(super) digest: Digest,
-    pub(super) inspection: Inspection,
+    pub(crate) name: String,
+    pub(crate) digest: Digest,
+    pub(crate) inspection: Inspection,
     /// Its bytes, if the queue is still to be given them.
     new: Option<Vec<u8>>,
 }
 
 impl Found {
     /// Refuses kwargs that the program's own schema refuses.
-    pub(super) fn check(&self, kwargs: &Kwargs) -> Result<(), Fault> {
+    pub(crate) fn check(&self, kwargs: &Kwargs) -> Result<(), Fault> {
         self.inspection.check_kwargs(kwargs).map_err(|failure| Fault::from(failure).of(Some(self.digest)))
     }
 }
 
 impl<'a> Programs<'a> {
-    pub(super) fn new(queue: &'a dyn Queue, config: &'a Config, catalog: &'a [PathBuf]) -> Self {
+    pub(crate) fn new(queue: &'a Opened, config: &'a Config, catalog: &'a [PathBuf]) -> Self {
         Programs { queue, config, catalog, inspector: None, found: BTreeMap::new() }
     }
 
@@ -52,7 +52,7 @@ impl<'a> Programs<'a> {
     ///
     /// # Errors
     /// [`Fault::Usage`] if it is nowhere, a refusal if a runner would refuse it.
-    pub(super) async fn find(&mut self, asked: &str) -> Result<Arc<Found>, Fault> {
+    pub(crate) async fn find(&mut self, asked: &str) -> Result<Arc<Found>, Fault> {
         if let Some(found) = self.found.get(asked) {
             return Ok(Arc::clone(found));
         }
@@ -73,7 +73,7 @@ impl<'a> Programs<'a> {
             Err(Fault::Usage(missing)) => missing,
             Err(fault) => return Err(fault),
         };
-        if let Some(digest) = named(asked, self.queue).await?
+        if let Some(digest) = self.named(asked).await?
             && let Some(found) = self.stored(asked, digest).await?
         {
             return Ok(found);
@@ -81,9 +81,16 @@ impl<'a> Programs<'a> {
         Err(Fault::Usage(format!("{missing}\n  the queue has no program of that name either")))
     }
 
+    /// What the name means in the queue.
+    async fn named(&self, asked: &str) -> Result<Option<Digest>, Fault> {
+        match &self.queue.server {
+            Some(server) => Ok(server.inspection(asked).await?.map(|inspection| inspection.digest)),
+            None => named(asked, &**self.queue).await,
+        }
+    }
+
     async fn stored(&self, asked: &str, digest: Digest) -> Result<Option<Found>, Fault> {
-        let Some(wasm) = self.queue.program(digest).await? else { return Ok(None) };
-        let inspection = Inspection::of(&wasm, &ProgramLimits::default())?;
+        let Some(inspection) = self.queue.inspection(digest).await? else { return Ok(None) };
         // A digest is no name for people.
         let name = if asked.starts_with("sha256:") { String::new() } else { asked.to_owned() };
         Ok(Some(Found { name, digest, inspection, new: None }))
@@ -104,7 +111,7 @@ impl<'a> Programs<'a> {
     }
 
     /// Gives the queue what is new. Nothing is stored before all that was asked for is found to be right.
-    pub(super) async fn store(&self) -> Result<(), Fault> {
+    pub(crate) async fn store(&self) -> Result<(), Fault> {
         for found in self.found.values() {
             let Some(wasm) = &found.new else { continue };
             let digest = self.queue.put_program(wasm, Some(&found.name), None).await?;

@@ -8,7 +8,7 @@ use ampule::schedule;
 
 use super::programs::Programs;
 use super::table::table;
-use super::{open, open_or_make, terms, when};
+use super::{Opened, open, open_or_make, terms, when};
 use crate::args::{AddScheduleArgs, SchedulesAction, SchedulesArgs};
 use crate::config::Config;
 use crate::exit::Fault;
@@ -21,7 +21,7 @@ const SHOWN_RUNS: usize = 10;
 pub(super) async fn run(args: &SchedulesArgs, config: &Config) -> Result<ExitCode, Fault> {
     let (url, json) = (&args.report.url, args.report.json);
     if let Some(SchedulesAction::Add(schedule)) = &args.action {
-        add(&*open_or_make(url, config).await?, schedule, config, json).await?;
+        add(&open_or_make(url, config).await?, schedule, config, json).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let queue = open(url, config).await?;
@@ -37,7 +37,7 @@ pub(super) async fn run(args: &SchedulesArgs, config: &Config) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-async fn add(queue: &dyn Queue, args: &AddScheduleArgs, config: &Config, json: bool) -> Result<(), Fault> {
+async fn add(queue: &Opened, args: &AddScheduleArgs, config: &Config, json: bool) -> Result<(), Fault> {
     let mut programs = Programs::new(queue, config, &args.what.catalog);
     let job = terms::new_job(&args.what, &args.job, &args.terms, &mut programs).await?;
     // Clap forgets that one needs the other where a third takes the other's place.
@@ -56,8 +56,8 @@ async fn add(queue: &dyn Queue, args: &AddScheduleArgs, config: &Config, json: b
     // What is wrong with the timing is said before anything is stored.
     schedule::upcoming(&schedule.timing, queue.clock().await?, 1)?;
     programs.store().await?;
-    schedule::put(queue, &schedule).await?;
-    show(queue, &schedule.name, json).await
+    schedule::put(&**queue, &schedule).await?;
+    show(&**queue, &schedule.name, json).await
 }
 
 async fn list(queue: &dyn Queue, json: bool) -> Result<(), Fault> {

@@ -50,7 +50,7 @@ pub(super) async fn each(queue: &dyn Queue, ids: &[JobId], waiting: &Waiting) ->
 async fn tell(queue: &dyn Queue, watch: &Watch<'_>, record: &JobRecord, json: bool) -> Result<ExitCode, Fault> {
     let Some(outcome) = record.outcome.as_ref().filter(|_| record.summary.state.is_end()) else {
         if json {
-            report::print_json(&wire::queue::not_ended(record))?;
+            report::print_json(&wire::queue::waited(record))?;
         }
         let (job, now) = (&record.summary, queue.clock().await?);
         let note = format!("{} has not ended: {} {}", job.id, job.state, list::note(job, now));
@@ -58,7 +58,7 @@ async fn tell(queue: &dyn Queue, watch: &Watch<'_>, record: &JobRecord, json: bo
         return Ok(ExitCode::from(exit::NOT_ENDED));
     };
     if json {
-        report::print_json(&wire::queue::ended(record, outcome))?;
+        report::print_json(&wire::queue::waited(record))?;
     } else {
         let mut stderr = anstream::stderr().lock();
         for line in watch.untold(record, outcome) {

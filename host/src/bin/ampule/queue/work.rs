@@ -1,105 +1,61 @@
 //! `ampule work`: a worker process, until it is told to stop or nothing is left to do.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ampule::queue::{self, Filter, Mode, Page, Queue, Retention, Settlement, State, Summary, Verdict};
-use ampule::{Allowance, Drained, Runner, Worker};
+use ampule::queue::{self, Filter, Mode, Page, Queue, QueueUrl, State, Summary, Verdict};
+use ampule::{Drained, SettledJob};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{open_or_make, when};
+use super::when;
 use crate::args::WorkArgs;
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::exit::{self, Fault};
 use crate::printable::printable_line;
+use crate::report;
 use crate::signals::Signals;
-use crate::{interpreters, report, run};
-
-/// Slots for each processor: jobs wait for the disk and for the queue too.
-const SLOTS_PER_PROCESSOR: usize = 4;
+use crate::workers::{self, Workers};
 
 /// How often it is looked whether anything is left although nothing was heard.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-pub(super) async fn run(args: &WorkArgs, config: &Config) -> Result<ExitCode, Fault> {
+pub(crate) async fn run(args: &WorkArgs, service: &Service, config: &Config) -> Result<ExitCode, Fault> {
     let mut signals = Signals::catch()?;
-    let queue = open_or_make(&args.url, config).await?;
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let slots = args.slots.map_or(SLOTS_PER_PROCESSOR * processors, usize::from);
-    let runner = runner(args, slots, processors, config)?;
-    interpreters::install(&runner, config)?;
-    prepare(&runner);
+    let queue = queue::open(&service.queue.parse::<QueueUrl>()?).await?;
+    let (slots, only) = (service.worker.slots, service.worker.only.as_slice());
+    let runner = workers::runner(service, slots, config)?;
     let languages: Vec<String> = runner.languages().into_iter().map(|language| language.name).collect();
     let (sender, settled) = unbounded_channel();
-    let mut builder = Worker::builder(runner, Arc::clone(&queue)).slots(slots).retention(retention(args));
-    builder = builder.on_settled(move |settlement| {
+    let workers = Workers::start(&runner, &queue, service, move |end| {
         // Whoever prints is gone only when the process ends.
-        let _ = sender.send(settlement.clone());
-    });
-    if !args.only.is_empty() {
-        builder = builder.queues(&args.only);
-    }
-    if let Some(lease) = args.lease {
-        builder = builder.lease(lease);
-    }
-    let worker = builder.start()?;
+        let _ = sender.send(end.clone());
+    })?;
     let plural = if slots == 1 { "slot" } else { "slots" };
-    say(&format!("worker {} is ready: {slots} {plural}, {}", worker.id(), served(&args.only)));
-    let mut told = Told { queue: Arc::clone(&queue), settled, next: None, quiet: args.quiet, failed: false };
+    say(&format!("worker {} is ready: {slots} {plural}, {}", workers.id(), served(only)));
+    let mut told = Told { settled, quiet: args.quiet, failed: false };
     tokio::select! {
         biased;
         () = signals.asked_to_stop() => say(&format!(
             "stopping: {} running, at most {} to go; a second signal leaves at once",
-            worker.running(),
-            when::span(args.grace),
+            workers.running(),
+            when::span(service.grace),
         )),
-        done = until_empty(&*queue, &args.only, &languages), if args.until_empty => done?,
+        done = until_empty(&*queue, only, &languages), if args.until_empty => done?,
         () = told.all() => {}
     }
     let drained = tokio::select! {
         biased;
         // The second signal ends the process in there.
         () = async { loop { signals.asked_to_stop().await } } => Drained::default(),
-        drained = worker.shutdown(args.grace) => drained,
+        drained = workers.shutdown(service.grace) => drained,
     };
-    told.rest().await;
-    say(&ended(&drained));
+    told.rest();
+    say(&workers::ended(&drained));
     Ok(match (drained.abandoned, args.until_empty && told.failed) {
         (0, false) => ExitCode::SUCCESS,
         (0, true) => ExitCode::from(exit::FAILED),
         _ => ExitCode::from(exit::HOST),
     })
-}
-
-fn runner(args: &WorkArgs, slots: usize, processors: usize, config: &Config) -> Result<Runner, Fault> {
-    let mut allowance = Allowance::default();
-    allowance.directories = Some(args.allow_dir.clone());
-    allowance.write = args.allow_write;
-    let builder = run::builder(config.cache(&args.cache))?;
-    Ok(builder.guest_threads(slots.min(processors)).pool_size(slots).max_waiting(slots).allow(allowance).build()?)
-}
-
-/// Compiles interpreters in the background, so that the first job in each language does not wait for it.
-fn prepare(runner: &Runner) {
-    for language in runner.languages() {
-        let runner = runner.clone();
-        tokio::spawn(async move {
-            if let Err(error) = runner.prepare(&language.name).await {
-                tracing::error!(language = %language.name, %error, "the interpreter cannot be prepared");
-            }
-        });
-    }
-}
-
-fn retention(args: &WorkArgs) -> Retention {
-    let default = Retention::default();
-    let kept = |asked: Option<Duration>, default: Option<Duration>| asked.or(default);
-    Retention {
-        completed: kept(args.keep_completed, default.completed),
-        failed: kept(args.keep_failed, default.failed),
-        cancelled: kept(args.keep_completed, default.cancelled),
-    }
 }
 
 /// Resolves when no job runs and none is queued that could run here, now or later.
@@ -166,30 +122,13 @@ fn served(only: &[String]) -> String {
     }
 }
 
-fn ended(drained: &Drained) -> String {
-    let mut text = "stopped".to_owned();
-    for (jobs, what) in [
-        (drained.finished, "ended meanwhile"),
-        (drained.handed_back, "handed back"),
-        (drained.abandoned, "left to their leases, since the queue cannot be told"),
-    ] {
-        if jobs > 0 {
-            text.push_str(&format!(", {jobs} {what}"));
-        }
-    }
-    text
-}
-
 fn say(text: &str) {
     report::note(&mut anstream::stderr().lock(), text);
 }
 
 /// One line for each end.
 struct Told {
-    queue: Arc<dyn Queue>,
-    settled: UnboundedReceiver<Settlement>,
-    /// The end that is told of next.
-    next: Option<Settlement>,
+    settled: UnboundedReceiver<SettledJob>,
     quiet: bool,
     /// Whether a job failed for good.
     failed: bool,
@@ -198,57 +137,40 @@ struct Told {
 impl Told {
     /// Tells of all that comes. Whatever it is dropped at, no end is lost: [`Told::rest`] tells of it.
     async fn all(&mut self) {
-        loop {
-            if self.next.is_none() {
-                self.next = self.settled.recv().await;
-            }
-            if !self.tell_next().await {
-                return;
-            }
+        while let Some(end) = self.settled.recv().await {
+            self.tell(&end);
         }
     }
 
     /// Tells of all that came.
-    async fn rest(&mut self) {
-        loop {
-            if self.next.is_none() {
-                self.next = self.settled.try_recv().ok();
-            }
-            if !self.tell_next().await {
-                return;
-            }
+    fn rest(&mut self) {
+        while let Ok(end) = self.settled.try_recv() {
+            self.tell(&end);
         }
     }
 
-    /// Tells of the next end, and says whether there was one.
-    async fn tell_next(&mut self) -> bool {
-        let Some(settlement) = &self.next else { return false };
-        self.failed |= settlement.verdict == Verdict::Failed;
+    fn tell(&mut self, end: &SettledJob) {
+        self.failed |= end.settlement.verdict == Verdict::Failed;
         if !self.quiet {
-            // It may be deleted by now, or the queue away: then it goes without a name.
-            let name = match self.queue.get(settlement.key.job).await {
-                Ok(Some(record)) => printable_line(&record.summary.name),
-                _ => String::new(),
-            };
             // A full disk on the reader's side is no reason to stop working.
-            let _ = report::print(&format!("{}\n", line(settlement, &name)));
+            let _ = report::print(&format!("{}\n", line(end)));
         }
-        self.next = None;
-        true
     }
 }
 
-fn line(settlement: &Settlement, name: &str) -> String {
+fn line(end: &SettledJob) -> String {
+    let settlement = &end.settlement;
     let failure = settlement.outcome.as_ref().and_then(|outcome| outcome.result.as_ref().err());
     let why = failure.map(|failure| format!(": {}: {}", failure.kind, printable_line(&failure.message)));
     let took = settlement.outcome.as_ref().map(|outcome| format!(" in {}", when::span(outcome.usage.wall)));
-    let name = if name.is_empty() { String::new() } else { format!(" {name}") };
+    let name = if end.name.is_empty() { String::new() } else { format!(" {}", printable_line(&end.name)) };
     let end = match settlement.verdict {
         Verdict::Completed => "completed".to_owned(),
         Verdict::Failed => "failed".to_owned(),
         Verdict::Cancelled => "cancelled".to_owned(),
         Verdict::Retry(wait) => format!("failed, again in {}", when::span(wait)),
         Verdict::HandBack => "handed back".to_owned(),
+        Verdict::PutOff(wait) => format!("put off for {}", when::span(wait)),
     };
     format!("{}{name} {end}{}{}", settlement.key.job, took.unwrap_or_default(), why.unwrap_or_default())
 }

@@ -1,0 +1,93 @@
+//! `serve` and `config`: the real binary, from its first line to its last, and what is left when it is killed.
+
+mod configuration;
+mod ends;
+mod http;
+mod starts;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use self::http::Answer;
+use super::shell::Shell;
+
+/// Far longer than anything here takes.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
+/// A server on a port of its own.
+struct Server<'a> {
+    shell: &'a Shell,
+    child: Child,
+    lines: Receiver<String>,
+    /// `127.0.0.1:PORT`.
+    address: String,
+}
+
+impl<'a> Server<'a> {
+    /// Starts one on loopback.
+    fn start(shell: &'a Shell, arguments: &[&str]) -> Self {
+        Server::on("127.0.0.1:0", shell, arguments)
+    }
+
+    /// Starts one in the shell's directory, and waits until it says where it listens.
+    fn on(address: &str, shell: &'a Shell, arguments: &[&str]) -> Self {
+        let mut command = shell.command([&["serve", "--listen", address], arguments].concat());
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, lines) = channel();
+        // Whoever listens may be gone before it ends.
+        std::thread::spawn(move || said.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut server = Server { shell, child, lines, address: String::new() };
+        server.address = server.says("listening on http://").split(',').next().unwrap().to_owned();
+        server
+    }
+
+    /// Waits until it says this, and gives the rest of the line.
+    fn says(&self, what: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(GIVE_UP).unwrap_or_else(|error| panic!("{what}: {error}"));
+            if let Some((_, after)) = line.split_once(what) {
+                return after.to_owned();
+            }
+        }
+    }
+
+    /// A token, made by the command.
+    fn token(&self) -> String {
+        let made = self.shell.call(["tokens", "create", "tests", "--role", "admin", "--json"]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        made.document()["token"].as_str().unwrap().to_owned()
+    }
+
+    fn ask(&self, token: &str, method: &str, path: &str, body: &[u8]) -> Option<Answer> {
+        http::ask(&self.address, token, method, path, body)
+    }
+
+    fn get(&self, token: &str, path: &str) -> Value {
+        let answer = self.ask(token, "GET", path, b"").unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// The exit code, once it has ended by itself.
+    fn ended(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,122 @@
+//! What a server says when it starts, and when it does not.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use super::super::shell::{Shell, fixture};
+use super::Server;
+
+#[test]
+fn the_line_to_try_works_as_it_stands() {
+    let shell = Shell::new();
+    let server = Server::start(&shell, &[]);
+    let token = server.says("shown this once: ");
+    server.says("try it:");
+    let line = server.lines.recv_timeout(super::GIVE_UP).unwrap();
+    assert!(line.contains(&token) && line.trim_start().starts_with("curl "), "{line}");
+    // Where there is no curl, the words that a shell makes of the line are sent by hand.
+    let words = Command::new("sh").args(["-c", &line.replacen("curl ", "printf '%s\\n' ", 1)]).output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    let path = words.lines().next().unwrap().split_once(&server.address).unwrap().1.to_owned();
+    let body = words.lines().skip_while(|word| *word != "-d").nth(1).unwrap_or_default();
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    let answer = server.ask(&token, method, &path, body.as_bytes()).unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    match Command::new("sh").args(["-c", &line]).output() {
+        Ok(ended) if ended.status.code() != Some(127) => {
+            let said = String::from_utf8(ended.stdout).unwrap();
+            assert!(said.starts_with('{') && !said.contains("urn:ampule:problem"), "{said}");
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_second_start_makes_no_second_token() {
+    let shell = Shell::new();
+    Server::start(&shell, &["--no-work"]).says("shown this once: ");
+    let server = Server::start(&shell, &["--no-work"]);
+    let line = server.says("curl ");
+    let answer = server.ask("", "GET", line.split_once(&server.address).unwrap().1.trim(), b"").unwrap();
+    assert_eq!(answer.status, 204, "{line}");
+    assert_eq!(shell.call(["tokens", "--json"]).document()["tokens"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_to_be_and_nothing_is_left_behind() {
+    let shell = Shell::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = shell.call(["serve", "--listen", &address]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stderr.contains(&format!("{address} cannot be listened on: Address already in use")), "{ended:?}");
+    assert!(ended.stderr.contains("`--listen` names another address"), "{ended:?}");
+    assert!(!shell.path("ampule.db").exists());
+}
+
+#[test]
+fn a_queue_that_cannot_be_opened_is_told_of() {
+    let shell = Shell::new();
+    shell.file("ampule.db", "this is no database, and it is long enough to be taken for one".repeat(100));
+    let ended = shell.call(["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("a file of another kind"), "{ended:?}");
+}
+
+#[test]
+fn others_can_reach_a_server_only_once_there_is_a_token() {
+    let shell = Shell::new();
+    let ended = shell.call(["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("`ampule tokens create` makes one"), "{ended:?}");
+    assert_eq!(shell.call(["tokens", "create", "first", "--role", "admin"]).code, Some(0));
+    let server = Server::on("0.0.0.0:0", &shell, &["--no-work"]);
+    let answer = server.ask("", "GET", "/healthz", b"").unwrap();
+    assert_eq!(answer.status, 204);
+}
+
+#[test]
+fn a_log_for_machines_is_all_documents() {
+    let shell = Shell::new();
+    let mut command = shell.command(["--verbose", "serve", "--listen", "127.0.0.1:0", "--json-log"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let mut documents = Vec::new();
+    loop {
+        let line = lines.next().unwrap().unwrap();
+        let document: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let is_last = document["fields"]["message"] == "listening";
+        documents.push(document);
+        if is_last {
+            break;
+        }
+    }
+    let last = documents.last().unwrap();
+    assert!(last["fields"]["first_token"].as_str().unwrap().starts_with("amp_"), "{last}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_a_job_says_cannot_be_taken_for_more_than_a_part_of_one_line_of_the_log() {
+    for format in ["text", "json"] {
+        let shell = Shell::new();
+        let mut command = shell.command(["serve", "--listen", "127.0.0.1:0", "--log-format", format]);
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        let enqueued = shell.call(["enqueue", &fixture("fail"), "--tenant", "acme", "--attempts", "1"]);
+        assert_eq!(enqueued.code, Some(0), "{enqueued:?}");
+        let line = lines.find(|line| line.as_ref().unwrap().contains("job failed")).unwrap().unwrap();
+        assert!(!line.contains('\u{1b}'), "{line}");
+        for part in [enqueued.stdout.trim(), "acme", "guest", "expected sun, found "] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        if format == "json" {
+            let document: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(document["fields"]["failure"], "expected sun, found \u{1b}[2Jrain");
+            assert_eq!((&document["fields"]["tenant"], &document["fields"]["attempt"]), (&"acme".into(), &1.into()));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
