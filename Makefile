@@ -14,7 +14,7 @@ BENCH := $(CARGO) bench $(PARTS)
 BUILD_JOBS := $(CARGO) build --quiet --package ampule-jobs --bins --target wasm32-wasip1 --profile job --target-dir $(JOBS_TARGET)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jobs interpreters languages build run test soak lint layers bench bench-queue clean
+.PHONY: help setup jobs interpreters languages build run test soak lint layers bench bench-queue bench-server clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 16
@@ -53,6 +53,8 @@ test: setup ## Runs every test: host, guest SDK, jobs and their suites, interpre
 	@echo "== the suites of the example jobs"
 	@$(CARGO) test --quiet --workspace --no-run
 	@AMPULE_CATALOG=$(WASM) $(TARGET)/debug/ampule test jobs
+	@echo "== what the server answers, held to its OpenAPI document"
+	@AMPULE=$(abspath $(TARGET))/debug/ampule sh tests/schemathesis/run
 	@echo "== everything else"
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --workspace --no-fail-fast; \
@@ -89,6 +91,10 @@ bench: build ## Measures the hot path beside a hand-written wasmtime loop, sourc
 bench-queue: setup ## Measures the durable queue beside graphile-worker and apalis, which it installs
 	@CARGO="$(CARGO)" sh host/benches/peers/install $(abspath $(TARGET))
 	$(BENCH) --bench queue -- $(SIZE)
+
+bench-server: setup ## Measures the job server beside an echo and `wasmtime serve`, which it builds
+	@CARGO="$(CARGO)" sh host/benches/peers/install-server $(abspath $(TARGET))
+	$(BENCH) --bench server
 
 clean: ## Removes everything that was built
 	$(CARGO) clean

@@ -15,8 +15,12 @@ pub mod part;
 pub mod place;
 pub mod postgres;
 pub mod queue;
+pub mod raw;
+pub mod receiver;
 pub mod recorder;
+pub mod served;
 pub mod snippet;
+pub mod sse;
 pub mod witness;
 
 use std::time::Duration;

@@ -75,7 +75,7 @@ pub fn settlement(lease: &Lease, verdict: Verdict) -> Settlement {
         Verdict::Completed => Some(returned(id)),
         Verdict::Failed | Verdict::Retry(_) => Some(failed(id, Kind::Guest, "no luck")),
         Verdict::Cancelled => Some(failed(id, Kind::Cancelled, "stopped")),
-        Verdict::HandBack => None,
+        Verdict::HandBack | Verdict::PutOff(_) => None,
     };
     Settlement { key: lease.key, verdict, outcome, follow_up: None }
 }

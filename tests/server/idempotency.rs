@@ -1,0 +1,79 @@
+//! `Idempotency-Key`: what is sent twice is stored once, and another request under the same key is told so.
+
+use ampule::queue::{Filter, Page};
+use ampule::server::{Role, Settings};
+use ampule_tests::guest::fixture;
+use ampule_tests::served::{Answered, Served};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+async fn post(served: &Served, token: &str, key: &str, body: &Value) -> Answered {
+    let request = served.request_as(token, Method::POST, "/v1/jobs").header("Idempotency-Key", key);
+    Answered::of(request.json(body)).await
+}
+
+async fn count(served: &Served) -> usize {
+    served.queue.list(&Filter::default(), Page::default()).await.expect("a list").len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_twice_under_one_key_is_stored_once() {
+    let served = Served::with(Settings::default(), false).await;
+    served.store("echo", &fixture("kwargs")).await;
+    let body = json!({"program": "echo", "kwargs": {"n": 1}});
+    let first = post(&served, &served.admin, "key", &body).await;
+    assert_eq!((first.status, &first.body["existed"]), (StatusCode::CREATED, &json!(false)));
+    let second = post(&served, &served.admin, "key", &body).await;
+    assert_eq!((second.status, &second.body["existed"]), (StatusCode::OK, &json!(true)));
+    assert_eq!(first.body["id"], second.body["id"]);
+    let batch = json!({"jobs": [body, body, body]});
+    let first = post(&served, &served.admin, "batch", &batch).await;
+    let second = post(&served, &served.admin, "batch", &batch).await;
+    let ids = |answered: &Answered| -> Vec<Value> {
+        answered.body["jobs"].as_array().expect("a list").iter().map(|job| job["id"].clone()).collect()
+    };
+    assert_eq!((ids(&first), second.status), (ids(&second), StatusCode::OK));
+    assert_eq!(count(&served).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_request_under_the_same_key_is_a_mismatch_and_stores_nothing() {
+    let served = Served::with(Settings::default(), false).await;
+    served.store("echo", &fixture("kwargs")).await;
+    let body = json!({"program": "echo", "kwargs": {"n": 1}});
+    post(&served, &served.admin, "key", &body).await;
+    for other in [
+        json!({"program": "echo", "kwargs": {"n": 2}}),
+        json!({"program": "echo", "kwargs": {"n": 1}, "priority": 1}),
+        json!({"jobs": [body]}),
+        json!({"jobs": [body, body]}),
+    ] {
+        let refused = post(&served, &served.admin, "key", &other).await;
+        let found = (refused.status.as_u16(), &refused.body["code"]);
+        assert_eq!(found, (409, &json!("idempotency_mismatch")), "{other}: {}", refused.body);
+    }
+    assert_eq!(count(&served).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_of_its_tenant_and_has_a_form() {
+    let served = Served::with(Settings::default(), false).await;
+    let mut ids = Vec::new();
+    for tenant in ["acme", "other"] {
+        served.store(&format!("{tenant}:echo"), &fixture("kwargs")).await;
+        let token = served.token(Role::Submit, Some(tenant)).await;
+        let made = post(&served, &token, "key", &json!({"program": "echo"})).await;
+        assert_eq!(made.status, StatusCode::CREATED);
+        ids.push(made.body["id"].clone());
+    }
+    assert_ne!(ids[0], ids[1]);
+    for (key, body, field) in [
+        ("", json!({"program": "acme:echo"}), "Idempotency-Key"),
+        (&*"k".repeat(256), json!({"program": "acme:echo"}), "Idempotency-Key"),
+        ("key", json!({"program": "acme:echo", "unique": "k"}), "unique"),
+    ] {
+        let refused = post(&served, &served.admin, key, &body).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!(field)), "{}", refused.body);
+    }
+    assert_eq!(count(&served).await, 2);
+}

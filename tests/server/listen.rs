@@ -1,0 +1,156 @@
+//! How long a client may take, and what becomes of one that takes longer.
+
+use std::time::Duration;
+
+use ampule::server::Settings;
+use ampule_tests::raw::Raw;
+use ampule_tests::served::{Answered, Served};
+use ampule_tests::soon;
+use reqwest::{Method, StatusCode};
+
+use super::until::until;
+
+const SHORT: Duration = Duration::from_millis(200);
+
+/// Settings with an echo, changed.
+pub(crate) fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = Settings::default();
+    settings.echo = true;
+    change(&mut settings);
+    settings
+}
+
+/// The head of a request to the echo, whose body is this long.
+pub(crate) fn echo_head(served: &Served, length: usize) -> String {
+    format!(
+        "POST /v1/echo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n",
+        served.admin
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let served = Served::with(settings(|settings| settings.head_timeout = SHORT), false).await;
+    for said in ["", "GET /healthz HTTP/1.1\r\nHost: a\r\nX-"] {
+        let mut raw = Raw::saying(&served.base, said).await;
+        assert!(raw.is_closed().await, "after {said:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_may_be_silent_between_requests_for_a_while() {
+    let change = |settings: &mut Settings| {
+        settings.head_timeout = Duration::from_millis(1);
+        settings.keep_alive_timeout = SHORT;
+    };
+    let served = Served::with(settings(change), false).await;
+    let mut raw = Raw::saying(&served.base, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status, 204);
+    raw.say("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status, 204, "it is still open");
+    assert!(raw.is_closed().await, "and then no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_falls_silent_is_told_so() {
+    let served = Served::with(settings(|settings| settings.idle_timeout = SHORT), false).await;
+    let mut raw = Raw::saying(&served.base, &echo_head(&served, 10)).await;
+    raw.say("{\"a").await;
+    let answer = raw.answer().await;
+    assert_eq!((answer.status, answer.code()), (408, "timeout".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_comes_drop_by_drop_is_told_so() {
+    let served = Served::with(settings(|settings| settings.body_timeout = SHORT), false).await;
+    let mut raw = Raw::saying(&served.base, &echo_head(&served, 1_000_000)).await;
+    let answer = loop {
+        raw.say(" ").await;
+        let next = tokio::time::timeout(Duration::from_millis(10), raw.0.readable()).await;
+        if next.is_ok() {
+            break raw.answer().await;
+        }
+    };
+    assert_eq!((answer.status, answer.code()), (408, "timeout".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_is_too_large_is_refused() {
+    let served = Served::with(settings(|_| {}), false).await;
+    let long = format!("GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", "a".repeat(70_000));
+    let many = format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-Many: 1\r\n".repeat(200));
+    for said in [long, many] {
+        let mut raw = Raw::connect(&served.base).await;
+        raw.say(&said).await;
+        assert_eq!(raw.answer().await.status, 431);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_nothing_is_cut() {
+    const BYTES: usize = 48 << 20;
+    let change = |settings: &mut Settings| {
+        settings.idle_timeout = SHORT;
+        settings.request_bytes = 64 << 20;
+        settings.public_metrics = true;
+    };
+    let served = Served::with(settings(change), false).await;
+    let mut raw = Raw::saying(&served.base, &echo_head(&served, BYTES)).await;
+    raw.say(&format!("{{\"a\":\"{}\"}}", "a".repeat(BYTES - 8))).await;
+    // What is read meanwhile makes room, so nothing is, until its connection is gone.
+    until("only one connection is left", async || {
+        let metrics = Answered::of(served.client.get(format!("{}/metrics", served.base))).await;
+        metrics.body.as_str().is_some_and(|text| text.contains("ampule_http_connections 1\n"))
+    })
+    .await;
+    let came = raw.rest().await;
+    assert!(came.starts_with(b"HTTP/1.1 200") && came.len() < BYTES, "{} bytes came", came.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_answer_has_the_id_of_its_request() {
+    let served = Served::with(settings(|_| {}), false).await;
+    let ids = async |given: &str| {
+        let request = served.request(Method::GET, "/nowhere").header("x-request-id", given);
+        Answered::of(request).await.headers["x-request-id"].to_str().expect("text").to_owned()
+    };
+    assert_eq!(ids("mine-1").await, "mine-1");
+    let (first, second) = (ids("not plain").await, ids("").await);
+    assert!(first != "not plain" && first != second, "{first} {second}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_on_ends_before_the_server_does_and_nothing_new_begins() {
+    let mut served = Served::with(settings(|_| {}), false).await;
+    let mut idle = Raw::saying(&served.base, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(idle.answer().await.status, 204);
+    let mut half_a_head = Raw::saying(&served.base, "GET /readyz HTTP/1.1\r\nHost: a\r\n").await;
+    let mut in_body = Raw::saying(&served.base, &echo_head(&served, 7)).await;
+    in_body.say("{\"a").await;
+    until("its head was read", async || {
+        let metrics = served.get("/metrics").await;
+        metrics.body.as_str().is_some_and(|text| text.contains("ampule_http_requests_in_progress 2\n"))
+    })
+    .await;
+    let base = served.base.clone();
+    let stopping = tokio::spawn(async move { served.stop().await });
+    assert!(idle.is_closed().await, "nothing goes on there");
+    half_a_head.say("\r\n").await;
+    let answer = half_a_head.answer().await;
+    assert_eq!((answer.status, answer.code()), (503, "shutting_down".to_owned()));
+    in_body.say("\":1}").await;
+    let answer = in_body.answer().await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{\"a\":1}"));
+    soon("the server ends", stopping).await.expect("no panic");
+    assert!(tokio::net::TcpStream::connect(base.trim_start_matches("http://")).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_unknown_is_told_so_as_a_problem() {
+    let served = Served::with(settings(|_| {}), false).await;
+    let unknown = served.get("/nowhere").await;
+    assert_eq!((unknown.status, &unknown.body["code"]), (StatusCode::NOT_FOUND, &"not_found".into()));
+    let method = served.post("/healthz", &ampule::Value::Null).await;
+    assert_eq!((method.status, &method.body["code"]), (StatusCode::METHOD_NOT_ALLOWED, &"method_not_allowed".into()));
+}

@@ -1,0 +1,33 @@
+//! The tests of the job server, through HTTP: a binary of their own, so that they build without the others.
+
+mod access;
+mod batch;
+mod changes;
+mod docs;
+mod events;
+mod health;
+mod idempotency;
+mod jobs;
+mod list;
+mod listen;
+mod matrix;
+mod metrics;
+mod openapi;
+mod overload;
+mod programs;
+mod queues;
+mod rates;
+mod run;
+mod schedules;
+mod snapshots;
+mod sources;
+mod submit;
+mod tenants;
+mod tokens;
+mod until;
+mod uploads;
+mod version;
+mod wait;
+mod walk;
+mod webhooks;
+mod workers;
