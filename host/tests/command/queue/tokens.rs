@@ -42,11 +42,12 @@ fn a_table_tells_who_may_what_and_until_when() {
         created(&shell, &["ops", "--role", "admin"]),
         created(&shell, &["Ada's laptop", "--role", "read", "--tenant", "acme", "--expires", "30d"]),
     ];
-    let mut table = redacted(&shell.call(["tokens"]).stdout);
+    let mut table = shell.call(["tokens"]).stdout;
+    // An id may end as a time does.
     for text in &ids {
         table = table.replace(&id_of(text), "<token>");
     }
-    insta::assert_snapshot!(table, @r"
+    insta::assert_snapshot!(redacted(&table), @r"
     ID  ROLE  TENANT  MADE  EXPIRES  USED  NAME
     <token>  admin  -  <time>  never  never  ops
     <token>  read  acme  <time>  in <time>  never  Ada's laptop
