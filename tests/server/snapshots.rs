@@ -160,9 +160,12 @@ fn jobs() -> Vec<Step> {
         step("operator", "POST /v1/jobs?wait=20s")
             .json(json!({"program": "answer", "tag": ["t"]}))
             .save("ended", "/id"),
-        step("operator", "POST /v1/jobs").json(json!({"program": "answer", "hold": true})).save("held", "/id"),
+        step("operator", "PUT /v1/queues/still").json(json!({"mode": "paused"})),
+        step("operator", "POST /v1/jobs")
+            .json(json!({"program": "answer", "hold": true, "on": "still"}))
+            .save("held", "/id"),
         step("operator", "POST /v1/jobs?wait=50ms")
-            .json(json!({"program": "answer", "hold": true}))
+            .json(json!({"program": "answer", "hold": true, "on": "still"}))
             .save("waited", "/id"),
         step("operator", "POST /v1/jobs").json(json!({"jobs": [{"program": "answer", "hold": true, "unique": "k"}]})),
         step("operator", "POST /v1/jobs").json(json!({"program": "answer", "hold": true, "unique": "k"})),
@@ -212,7 +215,11 @@ fn changes() -> Vec<Step> {
     steps.push(step("operator", "POST /v1/jobs/{ended}/release"));
     steps.push(step("operator", "POST /v1/jobs/{none}/release"));
     steps.extend(one("POST /v1/jobs/{waited}/hold"));
-    steps.push(step("operator", "POST /v1/jobs").json(json!({"program": "answer", "delay": "1h"})).save("late", "/id"));
+    steps.push(
+        step("operator", "POST /v1/jobs")
+            .json(json!({"program": "answer", "delay": "1h", "on": "still"}))
+            .save("late", "/id"),
+    );
     steps.extend(one("POST /v1/jobs/{late}/hold"));
     steps.push(step("operator", "POST /v1/jobs/{ended}/hold"));
     steps.push(step("operator", "POST /v1/jobs/{none}/hold"));
@@ -223,7 +230,7 @@ fn changes() -> Vec<Step> {
     steps.push(step("operator", "POST /v1/jobs/{ended}/run-now"));
     steps.push(
         step("operator", "POST /v1/jobs")
-            .json(json!({"program": "answer", "delay": "1h", "on": "later"}))
+            .json(json!({"program": "answer", "delay": "1h", "on": "still"}))
             .save("later", "/id"),
     );
     steps.extend(one("POST /v1/jobs/{later}/run-now"));

@@ -268,3 +268,17 @@ async fn while_hostile_programs_come_in_and_run_others_are_served() {
     };
     tokio::join!(hostile, plain);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_too_much_hears_of_it() {
+    let served = impatient().await;
+    for _ in 0..20 {
+        let refused = put(&served, "large", [MAGIC, &[0; 8 << 20]].concat()).await;
+        assert_eq!(refusal(&refused), (413, "too_large"));
+        let refused = put(&served, "text", vec![b' '; 8 << 20]).await;
+        assert_eq!(refusal(&refused), (413, "too_large"));
+        let request = served.client.request(Method::PUT, format!("{}/v1/programs/x", served.base));
+        let refused = Answered::of(request.body(vec![0; 8 << 20])).await;
+        assert_eq!(refusal(&refused), (401, "unauthorized"));
+    }
+}

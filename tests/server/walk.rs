@@ -194,6 +194,7 @@ fn settle(key: &str, value: &mut Value) {
     ];
     match value {
         Value::Number(_) if MEASURED.contains(&key) => *value = 0.into(),
+        Value::String(text) if key == "id" && text.len() == 12 => "ID".clone_into(text),
         Value::String(text) if key == "host" || key == "version" => *text = key.to_uppercase(),
         Value::String(text) => *text = settled_text(text),
         Value::Array(items) => items.iter_mut().for_each(|item| settle(key, item)),

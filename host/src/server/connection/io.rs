@@ -24,6 +24,9 @@ const PROGRESS_BYTES: usize = 16 << 10;
 /// How long whoever came when the server was full has for its request.
 const HEALTH_HEAD: Duration = Duration::from_secs(1);
 
+/// How long a client that was answered before all of its request was read may take to hear of it.
+const LINGER: Duration = Duration::from_millis(500);
+
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
@@ -42,6 +45,7 @@ pub(super) struct Io {
     waits_for: WaitsFor,
     taken: Alarm,
     taken_bytes: usize,
+    is_over: bool,
 }
 
 /// What the alarm for reading was set for.
@@ -70,7 +74,7 @@ impl Times {
 impl Io {
     pub(super) fn new(stream: TcpStream, phase: Arc<Phase>, times: Times) -> Self {
         let (silence, taken) = (Alarm::default(), Alarm::default());
-        Io { stream, phase, times, silence, waits_for: WaitsFor::Nothing, taken, taken_bytes: 0 }
+        Io { stream, phase, times, silence, waits_for: WaitsFor::Nothing, taken, taken_bytes: 0, is_over: false }
     }
 
     /// Nothing came: not for too long, if it is the client's turn.
@@ -181,7 +185,22 @@ impl AsyncWrite for Io {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Says that no more comes, and for a moment reads what the client still has to say: a socket that is closed with
+    /// bytes unread is reset, and the client may never see its answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if !self.is_over {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.is_over = true;
+            self.silence.set(Instant::now() + LINGER);
+        }
+        let mut scrap = [0; 4 << 10];
+        while self.silence.poll(context).is_pending() {
+            let mut unread = ReadBuf::new(&mut scrap);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut unread));
+            if read.is_err() || unread.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
