@@ -52,6 +52,8 @@ pub(super) struct Io {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WaitsFor {
     Nothing,
+    /// The end of an answer, to look again then.
+    Answer(u32),
     /// The rest of a head, after so many requests.
     Head(u32),
     /// The next request, after so many.
@@ -79,11 +81,15 @@ impl Io {
 
     /// Nothing came: not for too long, if it is the client's turn.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let begun = self.phase.begun();
         if self.phase.is_in_request() {
-            self.wait_for(WaitsFor::Nothing);
+            // The end of an answer may come after the last look at the socket, and wakes nobody.
+            self.wait_for(WaitsFor::Answer(begun));
+            while self.silence.poll(context).is_ready() {
+                self.silence.set(Instant::now() + self.times.between);
+            }
             return Poll::Pending;
         }
-        let begun = self.phase.begun();
         // The first request is one that the client came for; it has no reason to wait with it.
         if begun == 0 {
             self.wait_for(WaitsFor::Head(0));
@@ -102,7 +108,7 @@ impl Io {
         match what {
             WaitsFor::Nothing => self.silence.clear(),
             WaitsFor::Head(_) => self.silence.set(Instant::now() + self.times.head),
-            WaitsFor::Request(_) => self.silence.set(Instant::now() + self.times.between),
+            WaitsFor::Answer(_) | WaitsFor::Request(_) => self.silence.set(Instant::now() + self.times.between),
         }
     }
 
