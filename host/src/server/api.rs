@@ -51,5 +51,5 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(webhooks::routes())
         .merge(webhook_secrets::routes());
     let document = OpenApiRouter::with_openapi(Document::openapi());
-    document.merge(health::routes()).nest("/v1", versioned).merge(docs::routes())
+    document.merge(health::routes()).merge(versioned).merge(docs::routes())
 }

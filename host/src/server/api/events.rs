@@ -63,7 +63,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// job told and was stored.
 #[utoipa::path(
     get,
-    path = "/jobs/{id}/events",
+    path = "/v1/jobs/{id}/events",
     tag = "jobs",
     params(
         ("id" = JobId, Path, description = "The job"),

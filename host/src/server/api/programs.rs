@@ -49,7 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Shows what a name means, and has meant.
 #[utoipa::path(
     get,
-    path = "/programs/{name}",
+    path = "/v1/programs/{name}",
     operation_id = "show_program",
     tag = "programs",
     params(("name" = String, Path, description = "The name"), Which),
@@ -77,7 +77,7 @@ async fn show(
 /// Lists what a name has meant.
 #[utoipa::path(
     get,
-    path = "/programs/{name}/versions",
+    path = "/v1/programs/{name}/versions",
     operation_id = "list_program_versions",
     tag = "programs",
     params(("name" = String, Path, description = "The name")),
@@ -97,7 +97,7 @@ async fn versions(app: App, Read(principal): Read, Place(name): Place<String>) -
 /// Gives the bytes of a program.
 #[utoipa::path(
     get,
-    path = "/programs/{name}/wasm",
+    path = "/v1/programs/{name}/wasm",
     operation_id = "download_program",
     tag = "programs",
     params(("name" = String, Path, description = "The name"), Which),
@@ -124,7 +124,7 @@ async fn wasm(
 /// Takes a name away, with its history. Jobs that were enqueued under it keep what they mean.
 #[utoipa::path(
     delete,
-    path = "/programs/{name}",
+    path = "/v1/programs/{name}",
     operation_id = "delete_program",
     tag = "programs",
     params(("name" = String, Path, description = "The name")),

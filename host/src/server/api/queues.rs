@@ -43,7 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Lists queues. A token of a tenant sees those that have jobs of the tenant, and counts these alone.
 #[utoipa::path(
     get,
-    path = "/queues",
+    path = "/v1/queues",
     operation_id = "list_queues",
     tag = "queues",
     responses((status = OK, body = QueuesDocument))
@@ -59,7 +59,7 @@ async fn list(app: App, Read(principal): Read) -> Result<Json<QueuesDocument>> {
 /// Sets how a queue is served, in place of what was set before.
 #[utoipa::path(
     put,
-    path = "/queues/{name}",
+    path = "/v1/queues/{name}",
     operation_id = "configure_queue",
     tag = "queues",
     params(("name" = String, Path, description = "The queue: 1 to 100 letters, digits and signs of `._-:/`",

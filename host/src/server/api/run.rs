@@ -38,7 +38,7 @@ impl Drop for StopOnDrop {
 /// stops its run.
 #[utoipa::path(
     post,
-    path = "/run",
+    path = "/v1/run",
     tag = "jobs",
     request_body = RunRequest,
     responses(

@@ -38,7 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Lists schedules.
 #[utoipa::path(
     get,
-    path = "/schedules",
+    path = "/v1/schedules",
     operation_id = "list_schedules",
     tag = "schedules",
     responses((status = OK, body = SchedulesDocument))
@@ -52,7 +52,7 @@ async fn list(app: App, Read(principal): Read) -> Result<Json<SchedulesDocument>
 /// Shows a schedule and its next ten ticks.
 #[utoipa::path(
     get,
-    path = "/schedules/{name}",
+    path = "/v1/schedules/{name}",
     operation_id = "show_schedule",
     tag = "schedules",
     params(("name" = String, Path, description = "The schedule")),
@@ -65,7 +65,7 @@ async fn show(app: App, Read(principal): Read, Place(name): Place<String>) -> Re
 /// Takes a schedule away. Jobs that it enqueued stay.
 #[utoipa::path(
     delete,
-    path = "/schedules/{name}",
+    path = "/v1/schedules/{name}",
     operation_id = "delete_schedule",
     tag = "schedules",
     params(("name" = String, Path, description = "The schedule")),
@@ -83,7 +83,7 @@ async fn delete(app: App, Admin(principal): Admin, Place(name): Place<String>) -
 /// Lets a schedule rest.
 #[utoipa::path(
     post,
-    path = "/schedules/{name}/pause",
+    path = "/v1/schedules/{name}/pause",
     operation_id = "pause_schedule",
     tag = "schedules",
     params(("name" = String, Path, description = "The schedule")),
@@ -100,7 +100,7 @@ async fn pause(app: App, Admin(principal): Admin, Place(name): Place<String>) ->
 /// Lets a schedule that rests go on with its next tick.
 #[utoipa::path(
     post,
-    path = "/schedules/{name}/resume",
+    path = "/v1/schedules/{name}/resume",
     operation_id = "resume_schedule",
     tag = "schedules",
     params(("name" = String, Path, description = "The schedule")),
@@ -117,7 +117,7 @@ async fn resume(app: App, Admin(principal): Admin, Place(name): Place<String>) -
 /// Enqueues a schedule's job now, beside its ticks, whether it rests or not.
 #[utoipa::path(
     post,
-    path = "/schedules/{name}/run-now",
+    path = "/v1/schedules/{name}/run-now",
     operation_id = "run_schedule_now",
     tag = "schedules",
     params(("name" = String, Path, description = "The schedule")),

@@ -43,7 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Lists tokens: of a tenant's admin those of the tenant, of an operator all. No secrets.
 #[utoipa::path(
     get,
-    path = "/tokens",
+    path = "/v1/tokens",
     operation_id = "list_tokens",
     tag = "tokens",
     responses(
@@ -61,7 +61,7 @@ async fn list(app: App, Admin(principal): Admin) -> Result<Json<TokensDocument>>
 /// Makes a token. Its text is in this answer and nowhere else.
 #[utoipa::path(
     post,
-    path = "/tokens",
+    path = "/v1/tokens",
     operation_id = "make_token",
     tag = "tokens",
     request_body = TokenRequest,
@@ -86,7 +86,7 @@ async fn make(app: App, Admin(principal): Admin, Json(request): Json<TokenReques
 /// Revokes a token: refused here from the answer on, and by other servers within five seconds.
 #[utoipa::path(
     delete,
-    path = "/tokens/{id}",
+    path = "/v1/tokens/{id}",
     operation_id = "revoke_token",
     tag = "tokens",
     params(("id" = String, Path, description = "The public part of the token")),

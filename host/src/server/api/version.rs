@@ -38,7 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// Tells what is running here.
-#[utoipa::path(get, path = "/version", tag = "server", responses((status = OK, body = Version)))]
+#[utoipa::path(get, path = "/v1/version", tag = "server", responses((status = OK, body = Version)))]
 async fn version(app: App, _: Read) -> Json<Version> {
     let languages = app.runner.languages().into_iter().map(|language| LanguageDocument {
         name: language.name,

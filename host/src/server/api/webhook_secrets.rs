@@ -46,7 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Shows the secrets that sign webhooks, and makes the first one if there is none.
 #[utoipa::path(
     get,
-    path = "/webhooks/secrets",
+    path = "/v1/webhooks/secrets",
     operation_id = "list_webhook_secrets",
     tag = "webhooks",
     params(Whose),
@@ -68,7 +68,7 @@ async fn list(app: App, Admin(principal): Admin, Params(whose): Params<Whose>) -
 /// The one before it signs too for a while, 24 hours unless the operator says otherwise.
 #[utoipa::path(
     post,
-    path = "/webhooks/secrets",
+    path = "/v1/webhooks/secrets",
     operation_id = "rotate_webhook_secret",
     tag = "webhooks",
     params(Whose),
@@ -99,7 +99,7 @@ async fn rotate(
 /// Lets a secret that was rotated sign no more.
 #[utoipa::path(
     delete,
-    path = "/webhooks/secrets/{id}",
+    path = "/v1/webhooks/secrets/{id}",
     operation_id = "delete_webhook_secret",
     tag = "webhooks",
     params(("id" = String, Path, description = "The secret's id"), Whose),

@@ -46,7 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Lists webhooks, newest first.
 #[utoipa::path(
     get,
-    path = "/webhooks",
+    path = "/v1/webhooks",
     operation_id = "list_webhooks",
     tag = "webhooks",
     params(Which),
@@ -73,7 +73,7 @@ async fn list(app: App, Read(principal): Read, Params(which): Params<Which>) -> 
 /// The beginning of an answer is kept as it came, so it may hold what a terminal or a page takes for more than text.
 #[utoipa::path(
     get,
-    path = "/webhooks/{id}",
+    path = "/v1/webhooks/{id}",
     operation_id = "show_webhook",
     tag = "webhooks",
     params(("id" = JobId, Path, description = "The delivery")),
@@ -94,7 +94,7 @@ async fn show(app: App, Read(principal): Read, Place(id): Place<String>) -> Resu
 /// due at once. The receiver gets the same `webhook-id`.
 #[utoipa::path(
     post,
-    path = "/webhooks/{id}/retry",
+    path = "/v1/webhooks/{id}/retry",
     operation_id = "retry_webhook",
     tag = "webhooks",
     params(("id" = JobId, Path, description = "The delivery")),

@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Lists workers. They run everybody's jobs, so a token of a tenant does not see them.
 #[utoipa::path(
     get,
-    path = "/workers",
+    path = "/v1/workers",
     operation_id = "list_workers",
     tag = "workers",
     responses((status = OK, body = WorkersDocument), (status = FORBIDDEN, body = Problem))

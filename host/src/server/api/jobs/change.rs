@@ -63,17 +63,17 @@ macro_rules! changes {
 }
 
 changes! {
-    cancel_job, "/jobs/{id}/cancel", cancel_jobs, "/jobs/cancel", Change::Cancel,
+    cancel_job, "/v1/jobs/{id}/cancel", cancel_jobs, "/v1/jobs/cancel", Change::Cancel,
         "Cancels a job.", "Cancels all jobs that pass a filter.";
-    hold_job, "/jobs/{id}/hold", hold_jobs, "/jobs/hold", Change::Hold,
+    hold_job, "/v1/jobs/{id}/hold", hold_jobs, "/v1/jobs/hold", Change::Hold,
         "Holds a job.", "Holds all jobs that pass a filter.";
-    release_job, "/jobs/{id}/release", release_jobs, "/jobs/release", Change::Release,
+    release_job, "/v1/jobs/{id}/release", release_jobs, "/v1/jobs/release", Change::Release,
         "Releases a job.", "Releases all jobs that pass a filter.";
-    run_now_job, "/jobs/{id}/run-now", run_now_jobs, "/jobs/run-now", Change::RunNow,
+    run_now_job, "/v1/jobs/{id}/run-now", run_now_jobs, "/v1/jobs/run-now", Change::RunNow,
         "Makes a job due at once.", "Makes all jobs due at once that pass a filter.";
 }
-changes!(many retry_jobs, "/jobs/retry", Change::Retry { kwargs: None }, "Queues all jobs again that have ended and pass a filter.");
-changes!(many delete_jobs, "/jobs/delete", Change::Delete, "Forgets all jobs that have ended and pass a filter.");
+changes!(many retry_jobs, "/v1/jobs/retry", Change::Retry { kwargs: None }, "Queues all jobs again that have ended and pass a filter.");
+changes!(many delete_jobs, "/v1/jobs/delete", Change::Delete, "Forgets all jobs that have ended and pass a filter.");
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -96,7 +96,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Its history stays. With a body it has other kwargs from now on.
 #[utoipa::path(
     post,
-    path = "/jobs/{id}/retry",
+    path = "/v1/jobs/{id}/retry",
     tag = "jobs",
     params(("id" = JobId, Path, description = "The job")),
     request_body = Option<RetryRequest>,
@@ -127,7 +127,7 @@ async fn retry_job(
 /// For tokens of the role `admin`.
 #[utoipa::path(
     delete,
-    path = "/jobs/{id}",
+    path = "/v1/jobs/{id}",
     tag = "jobs",
     params(("id" = JobId, Path, description = "The job")),
     responses(

@@ -46,7 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// Lists jobs, newest first.
 #[utoipa::path(
     get,
-    path = "/jobs",
+    path = "/v1/jobs",
     tag = "jobs",
     params(
         FilterRequest,
@@ -71,7 +71,7 @@ async fn list_jobs(app: App, Read(principal): Read, Params(mut pairs): Params<Pa
 /// Counts jobs, by queue and state.
 #[utoipa::path(
     get,
-    path = "/jobs/counts",
+    path = "/v1/jobs/counts",
     tag = "jobs",
     params(FilterRequest),
     responses(

@@ -37,7 +37,7 @@ struct ShowParams {
 /// Of what it told while it ran, a thousand events at most are told at a time, from after the one that `after` names.
 #[utoipa::path(
     get,
-    path = "/jobs/{id}",
+    path = "/v1/jobs/{id}",
     tag = "jobs",
     params(("id" = JobId, Path, description = "The job"), ShowParams),
     responses(

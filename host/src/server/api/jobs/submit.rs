@@ -39,7 +39,7 @@ struct SubmitParams {
 /// has ended in time, else 202.
 #[utoipa::path(
     post,
-    path = "/jobs",
+    path = "/v1/jobs",
     tag = "jobs",
     params(
         SubmitParams,

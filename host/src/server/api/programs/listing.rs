@@ -30,7 +30,7 @@ pub(super) struct Range {
 /// Lists names and what they mean.
 #[utoipa::path(
     get,
-    path = "/programs",
+    path = "/v1/programs",
     operation_id = "list_programs",
     tag = "programs",
     params(Range),

@@ -32,7 +32,7 @@ enum Form {
 /// the program that it meant then. What the name meant before stays among its versions, unless it was of the other kind.
 #[utoipa::path(
     put,
-    path = "/programs/{name}",
+    path = "/v1/programs/{name}",
     operation_id = "put_program",
     tag = "programs",
     params(

@@ -17,7 +17,7 @@ use crate::wire::{ScheduleDocument, ScheduleRequest, TimingRequest};
 /// With the same timing it stays where it was, so that a program may store its schedules each time it starts.
 #[utoipa::path(
     put,
-    path = "/schedules/{name}",
+    path = "/v1/schedules/{name}",
     operation_id = "put_schedule",
     tag = "schedules",
     params(("name" = String, Path, description = "The schedule: 1 to 100 letters, digits and signs of `._-/`",
