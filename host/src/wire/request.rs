@@ -65,6 +65,7 @@ pub struct RunRequest {
 }
 
 /// A job that is asked for: a run, and the terms on which it waits.
+// The fields of a run are written out once more: serde refuses unknown fields only where none are flattened.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct JobRequest {
