@@ -47,4 +47,19 @@ show 1 "A worker runs them, until nothing is left" work --until-empty --queue "$
 show 0 "This one is due tomorrow, and survives until then" \
     enqueue adder -k testvar=8 --delay 1d --unique tomorrow --queue "$queue"
 show 0 "What became of them" list --queue "$queue"
+
+rm -f target/demo/server.db*
+"$AMPULE" serve --listen 127.0.0.1:0 --queue sqlite:target/demo/server.db 2>target/demo/server.txt &
+server=$!
+trap 'kill $server 2>/dev/null' EXIT
+tries=0
+until grep -q '^try it' target/demo/server.txt || [ "$tries" -ge 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+url=$(sed -n 's/^listening on \([^ ,]*\).*/\1/p' target/demo/server.txt)
+AMPULE_TOKEN=$(sed -n 's/.*shown this once: //p' target/demo/server.txt)
+export AMPULE_TOKEN
+show 0 "A server answers with the value of the same job" --server "$url" run adder -k testvar=3
+show 0 "It keeps jobs too, and tells how they ended" --server "$url" enqueue adder -k testvar=8 --wait
 exit $failed
