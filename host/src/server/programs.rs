@@ -9,21 +9,17 @@ mod recent;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 use self::copies::Copies;
 use self::known::Known;
 use self::recent::Recent;
 use super::access::Principal;
 use super::problem::{Code, Problem, Result};
+use super::sources;
 use crate::job::Digest;
 use crate::kwargs::Kwargs;
 use crate::program::Program;
-use crate::queue::{EntryKey, Queue};
+use crate::queue::Queue;
 use crate::runner::Runner;
-
-/// What named sources are among the entries of a queue.
-pub(crate) const SOURCE_KIND: &str = "source";
 
 /// What is known of programs.
 pub(crate) struct Programs {
@@ -44,8 +40,8 @@ pub(crate) enum Meaning {
     Source(Arc<Source>),
 }
 
-/// A named source, as its entry has it. What it was before is told by whoever stores it.
-#[derive(Debug, Serialize, Deserialize)]
+/// A named source, as it is now. What it was before is not kept in copies.
+#[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) language: String,
     pub(crate) source: String,
@@ -102,9 +98,8 @@ impl Programs {
         if let Some(version) = self.queue.versions(stored_name).await?.first() {
             return Ok(Some(Meaning::Program(version.digest)));
         }
-        let entry = self.queue.entry(&EntryKey::new(SOURCE_KIND, stored_name)).await?;
-        let source = entry.map(|entry| serde_json::from_value(entry.document)).transpose();
-        let source = source.map_err(|error| Problem::internal(&error))?;
+        let named = sources::find(&*self.queue, stored_name).await?;
+        let source = named.map(|named| Source { language: named.language, source: named.source });
         Ok(source.map(|source| Meaning::Source(Arc::new(source))))
     }
 

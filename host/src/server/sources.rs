@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Code, Problem, Result};
-use super::programs::SOURCE_KIND as KIND;
 use crate::job::Digest;
 use crate::queue::{Entry, EntryKey, Expected, Queue, Timestamp};
 
+/// What named sources are among the entries of a queue.
+const KIND: &str = "source";
 /// Versions of one name that are kept, the one that it means now included.
 const MAX_VERSIONS: usize = 10;
 /// All of them together, as JSON: what an entry can hold, with room for its own fields.
