@@ -230,10 +230,8 @@ async fn a_source_is_run_by_itself_and_by_its_name() {
     let served = Served::on(Served::runner().interpreter(interpreter), Settings::default(), false).await;
     let by_itself = served.post("/v1/run", &json!({"source": "[1]", "language": "json"})).await;
     assert_eq!(by_itself.body["result"], json!([1]), "{}", by_itself.body);
-    let document = json!({"language": "json", "source": "[2]"});
-    let key = ampule::queue::EntryKey::new("source", "named");
-    let entry = ampule::queue::Entry::new(key, document);
-    served.queue.put_entry(&entry, ampule::queue::Expected::Nothing, None).await.expect("a place for it");
+    let stored = served.put("/v1/programs/named", &json!({"language": "json", "source": "[2]"})).await;
+    assert_eq!(stored.status, StatusCode::CREATED, "{}", stored.body);
     let by_name = served.post("/v1/run", &json!({"program": "named"})).await;
     assert_eq!(by_name.body["result"], json!([2]), "{}", by_name.body);
 }

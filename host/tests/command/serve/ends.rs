@@ -19,7 +19,7 @@ fn put(server: &Server<'_>, token: &str, name: &str) {
 #[test]
 fn a_server_that_is_told_to_stop_lets_go_of_waits_and_streams_and_finishes_requests() {
     let shell = Shell::new();
-    let server = Server::start(&shell, &["--grace", "1ms", "--set", "worker.slots=1"]);
+    let server = Server::start(&shell, &["--grace", "5s", "--set", "worker.slots=1"]);
     let token = server.token();
     put(&server, &token, "loop");
     let job = br#"{"program": "loop", "timeout": "1h"}"#;
