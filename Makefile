@@ -35,7 +35,7 @@ languages: build ## Builds one job in nine languages, and runs them
 	@AMPULE=$(abspath $(AMPULE)) sh jobs/languages/run
 
 build: setup ## Builds the release binary
-	@[ -x $(AMPULE) ] || echo "== building ampule (the first time some eight minutes on two cores: wasmtime is compiled)"
+	@[ -x $(AMPULE) ] || echo "== building ampule (the first time some ten minutes on two cores: wasmtime is compiled)"
 	@$(RELEASE) --quiet --bin ampule-snapshot --bin ampule-merge
 	@AMPULE_TOOLS=$(abspath $(TARGET))/release sh jobs/interpreters/build
 	@$(RELEASE) --bin ampule --features ampule/interpreters

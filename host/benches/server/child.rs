@@ -10,7 +10,7 @@ use ampule::server::{Role, Server, Settings, Tokens};
 use ampule::{Runner, Worker};
 use tokio::net::TcpListener;
 
-use crate::TINY;
+use crate::floor::TINY;
 use crate::process::Process;
 
 /// What this program is called with to be the server; the queue's file follows.

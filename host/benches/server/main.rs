@@ -1,4 +1,5 @@
-//! What the job server does beside an echo on the same server and beside `wasmtime serve`: requests per second, CPU for
+//! What the job server does beside an echo on the same server, beside the least that serves runs (axum around a
+//! hand-written wasmtime loop: no tokens, no queue, no metrics) and beside `wasmtime serve`: requests per second, CPU for
 //! each, and how long they take.
 //!
 //! Each server is a process of its own on loopback, loaded by wrk, which shares the processors with it. All ways take
@@ -6,7 +7,10 @@
 //! and wasmtime. Arguments after `--`: `rounds=N` (default 5), `seconds=N` for each turn (default 3), `connections=N`
 //! (default 16). Without wrk there is nothing to measure with; without wasmtime its row is left out, and a line says so.
 
+mod bare;
 mod child;
+#[path = "../peers/floor.rs"]
+mod floor;
 mod load;
 mod process;
 mod report;
@@ -17,26 +21,15 @@ use crate::load::Load;
 use crate::process::Process;
 use crate::report::Report;
 
-/// Reads its kwargs and returns twice, as the first example of the README does.
-pub(crate) const TINY: &str = r#"(module
-    (import "ampule" "_return" (func $return (param i32 i32)))
-    (import "ampule" "kwargs_len" (func $kwargs_len (result i32)))
-    (import "ampule" "kwargs_read" (func $kwargs_read (param i32)))
-    (memory (export "memory") 1)
-    (data (i32.const 1024) "813")
-    (func (export "run")
-        (call $kwargs_read (i32.const 0))
-        (if (i32.ne (call $kwargs_len) (i32.const 13)) (then unreachable))
-        (call $return (i32.const 1024) (i32.const 1))
-        (call $return (i32.const 1025) (i32.const 2))))"#;
-
 /// What is sent: to be run, or to be sent back.
 const RUN: &str = r#"{"program":"tiny","kwargs":{"testvar":3}}"#;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == child::ARGUMENT) {
-        return child::serve();
+    match arguments.first().map(String::as_str) {
+        Some(child::ARGUMENT) => return child::serve(),
+        Some(bare::ARGUMENT) => return bare::serve(),
+        _ => {}
     }
     let number = |name: &str, default: u32| {
         let found = arguments.iter().find_map(|argument| argument.strip_prefix(name)?.parse().ok());
@@ -47,11 +40,16 @@ fn main() {
     let ours = child::start(folder.path());
     let address = ours.line("listening on ");
     let token = ours.line("token ");
+    let bare = bare::start();
+    let bare_address = bare.line("listening on ");
     let hello = Process::wasmtime_serve(&hello_component());
     let post = |path: &str| Load::post(format!("http://{address}{path}"), RUN, &token);
+    let post_bare = |path: &str| Load::post(format!("http://{bare_address}{path}"), RUN, &token);
     let mut ways: Vec<(&'static str, &Process, Load)> = vec![
         ("echo of the same server", &ours, post("/v1/echo")),
         ("POST /v1/run, tiny module", &ours, post("/v1/run")),
+        ("bare axum: echo", &bare, post_bare("/echo")),
+        ("bare axum: a hand-written loop", &bare, post_bare("/run")),
         ("POST /v1/jobs?wait, tiny module", &ours, post("/v1/jobs?wait=10s")),
     ];
     match &hello {
