@@ -55,13 +55,10 @@ fn told(status: &str, code: &str) -> (String, String) {
     (status.to_owned(), code.to_owned())
 }
 
-/// A server that takes programs of at most 64 KiB, and is quick to lose patience.
-async fn impatient() -> Served {
+/// A server that takes programs of at most 64 KiB.
+async fn small(settings: Settings) -> Served {
     let mut limits = ProgramLimits::default();
     limits.wasm_bytes = 64 << 10;
-    let mut settings = Settings::default();
-    settings.idle_timeout = Duration::from_millis(200);
-    settings.upload_timeout = Duration::from_millis(600);
     Served::on(Served::runner().program_limits(limits), settings, false).await
 }
 
@@ -74,7 +71,7 @@ async fn ten_gigabytes_that_are_announced_are_refused_before_they_come() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_without_an_end_is_cut_off_where_it_is_too_long() {
-    let served = impatient().await;
+    let served = small(Settings::default()).await;
     let (mut reader, mut writer) = begun(&served, "Transfer-Encoding: chunked").await.into_split();
     let endless = tokio::spawn(async move {
         let mut body = MAGIC.to_vec();
@@ -93,7 +90,10 @@ async fn a_body_without_an_end_is_cut_off_where_it_is_too_long() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_falls_silent_and_who_trickles_are_cut_off() {
-    let served = impatient().await;
+    let mut settings = Settings::default();
+    settings.idle_timeout = Duration::from_millis(200);
+    settings.upload_timeout = Duration::from_millis(600);
+    let served = small(settings).await;
     let mut silent = begun(&served, "Content-Length: 1000").await;
     assert_eq!(answer(&mut silent).await, told("408", "timeout"));
     let (mut reader, mut writer) = begun(&served, "Content-Length: 60000").await.into_split();
@@ -111,7 +111,7 @@ async fn who_falls_silent_and_who_trickles_are_cut_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_ends_early_is_no_program() {
-    let served = impatient().await;
+    let served = small(Settings::default()).await;
     let mut stream = begun(&served, "Content-Length: 1000").await;
     stream.write_all(MAGIC).await.expect("it is taken");
     stream.shutdown().await.expect("it is closed");
@@ -271,7 +271,7 @@ async fn while_hostile_programs_come_in_and_run_others_are_served() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_sends_too_much_hears_of_it() {
-    let served = impatient().await;
+    let served = small(Settings::default()).await;
     for _ in 0..20 {
         let refused = put(&served, "large", [MAGIC, &[0; 8 << 20]].concat()).await;
         assert_eq!(refusal(&refused), (413, "too_large"));
