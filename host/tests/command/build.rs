@@ -19,6 +19,13 @@ pub(super) fn at_work(shell: &Shell, arguments: &[&str]) -> Ended {
     tools(shell.command(arguments)).stdin(Stdio::null()).output().unwrap().into()
 }
 
+/// As [`at_work`], for a crate that depends on nothing: in a target directory of its own. In one that is shared, crates of
+/// one name take each other's place.
+fn alone(shell: &Shell, arguments: &[&str]) -> Ended {
+    let mut command = tools(shell.command(arguments));
+    command.env("CARGO_TARGET_DIR", shell.path("target")).stdin(Stdio::null()).output().unwrap().into()
+}
+
 pub(super) fn tools(mut command: Command) -> Command {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let toolchains = kept.parent().unwrap().join("toolchains");
@@ -93,7 +100,7 @@ fn a_crate_is_built_for_speed_with_names_and_schemas() {
     write_crate(&shell, "fn main() { println!(\"{}\", std::hint::black_box(3)) }");
     shell.file("one/one.kwargs.json", r#"{ "type": "object", "additionalProperties": false }"#);
     shell.file("one/one.result.json", r#"{ "type": "null" }"#);
-    let document = at_work(&shell, &["build", "one", "--json"]).document();
+    let document = alone(&shell, &["build", "one", "--json"]).document();
     assert_eq!((&document["accepted"], &document["warnings"]), (&json!(true), &json!([])), "{document}");
     assert_eq!(document["about"]["name"], "one");
     assert_eq!(document["kwargs_schema"], json!({ "type": "object", "additionalProperties": false }));
@@ -110,10 +117,10 @@ fn a_crate_of_several_programs_has_to_be_told_which() {
     let shell = Shell::new();
     write_crate(&shell, "fn main() {}");
     shell.file("one/src/bin/two.rs", "fn main() {}");
-    let ended = at_work(&shell, &["build", "one"]);
+    let ended = alone(&shell, &["build", "one"]);
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("`two`") && ended.stderr.contains("`--bin NAME`"), "{ended:?}");
-    let ended = at_work(&shell, &["build", "one", "--bin", "two", "-o", "out.wasm"]);
+    let ended = alone(&shell, &["build", "one", "--bin", "two", "-o", "out.wasm"]);
     assert!(ended.code == Some(0) && ended.stdout.starts_with("built     out.wasm\n"), "{ended:?}");
     assert!(shell.path("out.wasm").is_file() && !shell.path("one/two.wasm").exists());
 }
@@ -123,7 +130,7 @@ fn a_library_that_exports_run_is_a_program() {
     let shell = Shell::new();
     shell.file("one/Cargo.toml", format!("{MANIFEST}[lib]\ncrate-type = [\"cdylib\"]\n"));
     shell.file("one/src/lib.rs", "#[unsafe(no_mangle)]\npub extern \"C\" fn run() {}\n");
-    let ended = at_work(&shell, &["build", "one"]);
+    let ended = alone(&shell, &["build", "one"]);
     assert!(ended.code == Some(0) && ended.stdout.contains("entry     "), "{ended:?}");
     assert_eq!(shell.call(["run", "one/one.wasm"]).stdout, "null\n");
 }
@@ -133,7 +140,7 @@ fn sources_that_are_wrong_fail_the_build_and_leave_the_last_program() {
     let shell = Shell::new();
     write_crate(&shell, "fn main() { let x: u8 = \"\"; }");
     shell.file("one/one.wasm", "the last");
-    let ended = at_work(&shell, &["build", "one"]);
+    let ended = alone(&shell, &["build", "one"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
     assert!(ended.stderr.contains("mismatched types"), "{ended:?}");
     assert!(ended.stderr.contains("error: the job does not build: cargo ended with"), "{ended:?}");
@@ -147,7 +154,7 @@ fn what_the_runner_would_refuse_is_not_written() {
         &shell,
         "#[link(wasm_import_module = \"elsewhere\")]\nunsafe extern \"C\" { fn call(); }\nfn main() { unsafe { call() } }",
     );
-    let ended = at_work(&shell, &["build", "one"]);
+    let ended = alone(&shell, &["build", "one"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
     assert!(ended.stderr.contains("bad_program") && ended.stderr.contains("elsewhere.call"), "{ended:?}");
     assert!(!shell.path("one/one.wasm").exists());
@@ -163,7 +170,7 @@ fn a_schema_that_is_none_fails_the_build() {
         (r#"{ "type": 3 }"#, 3, "schema"),
     ] {
         shell.file("one/one.kwargs.json", schema);
-        let ended = at_work(&shell, &["build", "one"]);
+        let ended = alone(&shell, &["build", "one"]);
         assert_eq!(ended.code, Some(code), "{schema}: {ended:?}");
         assert!(ended.stderr.contains(said), "{schema}: {ended:?}");
     }
