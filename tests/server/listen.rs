@@ -155,3 +155,42 @@ async fn what_is_unknown_is_told_so_as_a_problem() {
     let method = served.post("/healthz", &ampule::Value::Null).await;
     assert_eq!((method.status, &method.body["code"]), (StatusCode::METHOD_NOT_ALLOWED, &"method_not_allowed".into()));
 }
+
+/// A request of somebody without a token, so that nothing of its body is read.
+fn unwanted(length: usize, header: &str) -> String {
+    format!("POST /v1/echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n{header}\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_goes_on_behind_a_small_body_that_nobody_read() {
+    let served = Served::with(settings(|_| {}), false).await;
+    let chunked = "POST /v1/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let mut raw = Raw::connect(&served.base).await;
+    for said in [unwanted(1_000, "") + &"x".repeat(1_000), chunked.to_owned(), unwanted(0, "")] {
+        raw.say(&said).await;
+        let answer = raw.answer().await;
+        assert_eq!(answer.status, 401, "{said}");
+        assert!(!answer.head.contains("connection: close"), "{said}: {}", answer.head);
+    }
+    raw.say("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status, 204);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_before_the_end_of_a_body_says_that_the_connection_ends() {
+    let served = Served::with(settings(|_| {}), false).await;
+    let endless = "POST /v1/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n11000\r\n".to_owned();
+    for (what, said) in [
+        ("long", unwanted(10 << 30, "")),
+        ("long, begun", unwanted(100_000, "") + &"x".repeat(70_000)),
+        ("without an end", endless + &"x".repeat(0x11000) + "\r\n"),
+        ("short, but it does not come", unwanted(1_000, "")),
+        ("short, but it waits to be asked for", unwanted(3, "Expect: 100-continue\r\n")),
+    ] {
+        let mut raw = Raw::saying(&served.base, &said).await;
+        let answer = raw.answer().await;
+        assert_eq!(answer.status, 401, "{what}");
+        assert!(answer.head.contains("connection: close"), "{what}: {}", answer.head);
+        assert!(raw.is_closed().await, "{what}");
+    }
+}

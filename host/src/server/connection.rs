@@ -5,6 +5,7 @@
 mod alarm;
 mod io;
 mod phase;
+mod rest;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -25,6 +26,7 @@ use tokio::net::TcpStream;
 use self::io::{Io, Times};
 pub(super) use self::phase::Lane;
 use self::phase::{Held, Phase};
+use self::rest::Rest;
 use super::App;
 use super::access::Peer;
 
@@ -44,13 +46,20 @@ pub(super) async fn serve(app: App, router: Router, stream: TcpStream, peer: Soc
     let phase = Arc::new(Phase::default());
     let io = Io::new(stream, Arc::clone(&phase), Times::of(&app.settings, lane));
     let routes = TowerToHyperService::new(router);
-    let service = service_fn(|mut request: Request<Incoming>| {
+    let rest = Rest::default();
+    let service = service_fn(|request: Request<Incoming>| {
         let held = Phase::begin(&phase);
+        let is_asked_for = request.headers().contains_key(header::EXPECT);
+        let mut request = request.map(|body| rest.lend(body));
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(lane);
         let answered = routes.call(request);
+        let rest = rest.clone();
         async move {
-            let Ok(response) = answered.await;
+            let Ok(mut response) = answered.await;
+            if !rest.is_read(is_asked_for).await {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(held_until_sent(response, held))
         }
     });
