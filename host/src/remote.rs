@@ -21,6 +21,7 @@ use std::sync::Arc;
 use self::follow::Follower;
 use self::http::Http;
 pub use self::options::RemoteOptions;
+pub use self::programs::Meaning;
 use crate::queue::Error;
 
 /// A server, as a queue.

@@ -11,6 +11,7 @@ mod command {
     mod dev;
     mod documents;
     mod eval;
+    mod http;
     mod inspect;
     mod new;
     mod queue;

@@ -13,6 +13,16 @@ use crate::job::Digest;
 use crate::queue::{Error, StoredProgram, Version};
 use crate::wire::{InspectionDocument, Moment, NamedDocument, ProgramDocument, ProgramsDocument, VersionsDocument};
 
+/// What a name means on a server.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Meaning {
+    /// A program.
+    Program(Inspection),
+    /// A source string, which declares nothing of its kwargs.
+    Source,
+}
+
 impl RemoteQueue {
     /// Uploads a program under a name, unless the name means it already.
     pub(super) async fn upload(&self, wasm: &[u8], name: Option<&str>) -> Result<Digest, Error> {
@@ -28,24 +38,36 @@ impl RemoteQueue {
         Ok(self.http.ask(ask).await?.document::<ProgramDocument>()?.digest)
     }
 
-    /// What a program is, and the name that it has; nothing if the server has none of this name or digest.
+    /// What the name means; nothing if the server has neither a program nor a source of this name.
     ///
     /// # Errors
     /// The queue's.
-    pub async fn inspection(&self, program: &str) -> Result<Option<Inspection>, Error> {
-        let (name, digest) = match program.parse::<Digest>() {
-            Ok(digest) => (self.name_of(digest).await?, Some(digest)),
-            Err(_) => (Some(program.to_owned()), None),
-        };
-        let Some(name) = name else { return Ok(None) };
-        let path = ["v1", "programs", &*name];
+    pub async fn meaning(&self, name: &str) -> Result<Option<Meaning>, Error> {
+        let Some(document) = self.document(name, None).await? else { return Ok(None) };
+        Ok(match (document.language, document.inspection) {
+            (Some(_), _) => Some(Meaning::Source),
+            (None, read) => read.and_then(|read| inspection(document.digest, read)).map(Meaning::Program),
+        })
+    }
+
+    /// What the program is; nothing if the server has none of this digest.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn inspection(&self, digest: Digest) -> Result<Option<Inspection>, Error> {
+        let Some(name) = self.name_of(digest).await? else { return Ok(None) };
+        let document = self.document(&name, Some(digest)).await?;
+        Ok(document.and_then(|document| inspection(document.digest, document.inspection?)))
+    }
+
+    async fn document(&self, name: &str, digest: Option<Digest>) -> Result<Option<ProgramDocument>, Error> {
+        let path = ["v1", "programs", name];
         let query = digest.map(|digest| ("digest", digest.to_string())).into_iter().collect();
-        let document = match self.http.ask(Ask::get(&path).query(query)).await {
-            Ok(answer) => answer.document::<ProgramDocument>()?,
-            Err(error) if is_missing(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        Ok(document.inspection.and_then(|read| inspection(document.digest, read)))
+        match self.http.ask(Ask::get(&path).query(query)).await {
+            Ok(answer) => Ok(Some(answer.document()?)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The bytes, for a token that may have them.

@@ -9,6 +9,7 @@ use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::http::ask;
 use super::queue::redacted;
 use super::shell::{Ended, Shell, assembled, fixture};
 
@@ -243,6 +244,34 @@ fn a_source_is_run_there() {
     let unknown = serve.call(&client, &["eval", "-l", "cobol", "STOP RUN"]);
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert!(unknown.stderr.contains("cobol") && unknown.stderr.contains("json"), "{unknown:?}");
+}
+
+#[test]
+fn a_source_that_the_server_has_is_run_and_queued_there_by_its_name() {
+    let shell = Shell::new();
+    let file = shell.file("json.wasm", assembled("json_interpreter"));
+    assert_eq!(shell.call(["interpreters", "add", "json", &file]).code, Some(0));
+    let (serve, client) = (Serve::with(shell), Shell::new());
+    let address = serve.url.trim_start_matches("http://");
+    let named = br#"{"language": "json", "source": "[1, 2]"}"#;
+    let stored = ask(address, &serve.token, "PUT", "/v1/programs/pair", named).unwrap();
+    assert_eq!(stored.status, 201, "{}", stored.body);
+
+    let ended = serve.call(&client, &["run", "pair", "-k", "n=1"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "[1,2]\n"), "{ended:?}");
+    let help = serve.call(&client, &["run", "pair", "--help-job"]);
+    assert!(help.code == Some(0) && help.stdout.contains("does not say which arguments"), "{help:?}");
+
+    let after = ["--at-return", "pair", "--name", "first"];
+    let enqueued = serve.document(&client, &[&["enqueue", "pair", "-k", "n=1"], &after[..]].concat());
+    let shown = serve.document(&client, &["show", enqueued["id"].as_str().unwrap()]);
+    let source = |job: &Value| (job["program"].clone(), job["source"].clone());
+    let expected = (json!("language:json"), json!("[1, 2]"));
+    assert_eq!(source(&shown["job"]), expected, "{shown}");
+    assert_eq!(source(&shown["at_return"]["job"]), expected, "{shown}");
+    let every = ["schedules", "add", "hourly", "--every", "1h", "pair"];
+    let added = serve.call(&client, &every);
+    assert_eq!(added.code, Some(0), "{added:?}");
 }
 
 #[test]

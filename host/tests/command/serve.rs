@@ -2,7 +2,6 @@
 
 mod configuration;
 mod ends;
-mod http;
 mod starts;
 
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use self::http::Answer;
+use super::http::{self, Answer};
 use super::shell::Shell;
 
 /// Far longer than anything here takes.

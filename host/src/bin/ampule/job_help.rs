@@ -16,25 +16,26 @@ use crate::{inspect, report};
 pub(crate) fn run(args: &ProgramArgs, config: &Config) -> Result<ExitCode, Fault> {
     let source = Source::find(args, config)?;
     let inspection = Inspection::of(&inspect::wasm(&source)?, &ProgramLimits::default())?;
-    tell(&source.name, &inspection)
+    tell(&source.name, Some(&inspection))
 }
 
-/// Prints what a program says of itself that was looked at already.
-pub(crate) fn tell(name: &str, inspection: &Inspection) -> Result<ExitCode, Fault> {
+/// Prints what a program says of itself that was looked at already. A source says nothing.
+pub(crate) fn tell(name: &str, inspection: Option<&Inspection>) -> Result<ExitCode, Fault> {
     report::print(&text(name, inspection))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(name: &str, inspection: &Inspection) -> String {
-    let about = |key: &str| inspection.about.as_ref().and_then(|about| about.get(key)).and_then(Value::as_str);
+fn text(name: &str, inspection: Option<&Inspection>) -> String {
+    let said = inspection.and_then(|inspection| inspection.about.as_ref());
+    let about = |key: &str| said.and_then(|said| said.get(key)).and_then(Value::as_str);
     let mut text = format!("{}\n", printable_line(about("name").unwrap_or(name)));
     paragraph(&mut text, "  ", about("description").unwrap_or_default());
     text.push('\n');
-    match &inspection.kwargs_schema {
+    match inspection.and_then(|inspection| inspection.kwargs_schema.as_ref()) {
         None => text.push_str("It does not say which arguments it takes: it has no schema of them.\n"),
         Some(schema) => arguments(&mut text, schema),
     }
-    if let Some(schema) = &inspection.result_schema {
+    if let Some(schema) = inspection.and_then(|inspection| inspection.result_schema.as_ref()) {
         let _ = writeln!(text, "\nResult, in JSON Schema:\n  {}", printable_line(&without_dialect(schema).to_string()));
     }
     text

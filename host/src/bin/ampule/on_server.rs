@@ -21,16 +21,15 @@ pub(crate) async fn run(args: &RunArgs, options: &RemoteOptions, config: &Config
     let mut programs = Programs::new(&server, config, &args.program.catalog);
     if args.help_job {
         let found = programs.find(&args.program.program).await?;
-        return job_help::tell(&found.name, &found.inspection);
+        return job_help::tell(&found.name, found.inspection.as_ref());
     }
     let inputs = Inputs::read(&args.job)?;
     let mut signals = Signals::catch()?;
     let found = unless_stopped(&mut signals, programs.find(&args.program.program)).await??;
-    let schema = found.inspection.kwargs_schema.as_ref();
-    let job = inputs.fill(Job::new(found.digest).name(&found.name), &args.job, schema)?;
+    let job = inputs.fill(found.job(), &args.job, found.kwargs_schema())?;
     found.check(&job.kwargs)?;
     unless_stopped(&mut signals, programs.store()).await??;
-    finish(&server, &job, args.run.json, &mut signals).await
+    finish(&server, &job, found.inspection.is_none(), args.run.json, &mut signals).await
 }
 
 /// Runs one source.
@@ -41,13 +40,19 @@ pub(crate) async fn eval(args: &EvalArgs, options: &RemoteOptions) -> Result<Exi
     let mut signals = Signals::catch()?;
     let language = args.language.as_deref().unwrap_or_else(|| eval::language_of(args.file.as_deref()));
     let job = inputs.fill(Job::source(language, text).name(name), &args.job, None)?;
-    finish(&server, &job, args.run.json, &mut signals).await
+    finish(&server, &job, true, args.run.json, &mut signals).await
 }
 
 /// Runs the job and reports it. Dropped by a signal, the request takes the run with it.
-async fn finish(server: &Opened, job: &Job, json: bool, signals: &mut Signals) -> Result<ExitCode, Fault> {
+async fn finish(
+    server: &Opened,
+    job: &Job,
+    is_source: bool,
+    json: bool,
+    signals: &mut Signals,
+) -> Result<ExitCode, Fault> {
     let mut outcome = unless_stopped(signals, server.run(job)).await??;
-    if let (true, false, Err(failure)) = (job.source.is_some(), json, &mut outcome.result) {
+    if let (true, false, Err(failure)) = (is_source, json, &mut outcome.result) {
         // Of a source it shows the interpreter's functions, in which nobody looks for the fault.
         failure.backtrace = None;
     }

@@ -84,7 +84,7 @@ impl Opened {
     /// What the queue's program of this digest is.
     async fn inspection(&self, digest: Digest) -> Result<Option<Inspection>, Fault> {
         if let Some(server) = &self.server {
-            return Ok(server.inspection(&digest.to_string()).await?);
+            return Ok(server.inspection(digest).await?);
         }
         let program = self.queue.program(digest).await?;
         Ok(program.map(|wasm| Inspection::of(&wasm, &ProgramLimits::default())).transpose()?)

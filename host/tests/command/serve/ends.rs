@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
+use super::super::http::{Exchange, ask};
 use super::super::shell::{Shell, assembled, wait_for};
 use super::Server;
-use super::http::{Exchange, ask};
 
 /// Stores a fixture under its name.
 fn put(server: &Server<'_>, token: &str, name: &str) {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ampule::{Digest, Failure, Inspection, Kwargs, ProgramRef, Runner};
+use ampule::remote::Meaning;
+use ampule::{Digest, Failure, Inspection, Job, Kwargs, ProgramRef, Runner};
+use serde_json::Value;
 
 use super::Opened;
 use super::filter::named;
@@ -30,16 +32,33 @@ pub(crate) struct Programs<'a> {
 pub(crate) struct Found {
     /// What people call it.
     pub(crate) name: String,
-    pub(crate) digest: Digest,
-    pub(crate) inspection: Inspection,
+    pub(crate) program: ProgramRef,
+    /// Nothing of a source, which the server has under this name.
+    pub(crate) inspection: Option<Inspection>,
     /// Its bytes, if the queue is still to be given them.
     new: Option<Vec<u8>>,
 }
 
 impl Found {
+    /// A program that the queue has.
+    fn stored(name: &str, inspection: Inspection) -> Self {
+        let program = ProgramRef::Digest(inspection.digest);
+        Found { name: name.to_owned(), program, inspection: Some(inspection), new: None }
+    }
+
+    /// A job of it, for its kwargs and limits.
+    pub(crate) fn job(&self) -> Job {
+        Job::new(self.program.clone()).name(&self.name)
+    }
+
+    pub(crate) fn kwargs_schema(&self) -> Option<&Value> {
+        self.inspection.as_ref()?.kwargs_schema.as_ref()
+    }
+
     /// Refuses kwargs that the program's own schema refuses.
     pub(crate) fn check(&self, kwargs: &Kwargs) -> Result<(), Fault> {
-        self.inspection.check_kwargs(kwargs).map_err(|failure| Fault::from(failure).of(Some(self.digest)))
+        let Some(inspection) = &self.inspection else { return Ok(()) };
+        inspection.check_kwargs(kwargs).map_err(|failure| Fault::from(failure).of(Some(inspection.digest)))
     }
 }
 
@@ -73,27 +92,31 @@ impl<'a> Programs<'a> {
             Err(Fault::Usage(missing)) => missing,
             Err(fault) => return Err(fault),
         };
-        if let Some(digest) = self.named(asked).await?
-            && let Some(found) = self.stored(asked, digest).await?
-        {
-            return Ok(found);
-        }
-        Err(Fault::Usage(format!("{missing}\n  the queue has no program of that name either")))
+        let found = self.named(asked).await?;
+        found.ok_or_else(|| Fault::Usage(format!("{missing}\n  the queue has no program of that name either")))
     }
 
     /// What the name means in the queue.
-    async fn named(&self, asked: &str) -> Result<Option<Digest>, Fault> {
-        match &self.queue.server {
-            Some(server) => Ok(server.inspection(asked).await?.map(|inspection| inspection.digest)),
-            None => named(asked, &**self.queue).await,
-        }
+    async fn named(&self, asked: &str) -> Result<Option<Found>, Fault> {
+        let Some(server) = &self.queue.server else {
+            let Some(digest) = named(asked, &**self.queue).await? else { return Ok(None) };
+            return self.stored(asked, digest).await;
+        };
+        Ok(match server.meaning(asked).await? {
+            Some(Meaning::Program(inspection)) => Some(Found::stored(asked, inspection)),
+            Some(Meaning::Source) => {
+                let program = ProgramRef::Name(asked.to_owned());
+                Some(Found { name: asked.to_owned(), program, inspection: None, new: None })
+            }
+            _ => None,
+        })
     }
 
     async fn stored(&self, asked: &str, digest: Digest) -> Result<Option<Found>, Fault> {
-        let Some(inspection) = self.queue.inspection(digest).await? else { return Ok(None) };
+        let inspection = self.queue.inspection(digest).await?;
         // A digest is no name for people.
-        let name = if asked.starts_with("sha256:") { String::new() } else { asked.to_owned() };
-        Ok(Some(Found { name, digest, inspection, new: None }))
+        let name = if asked.starts_with("sha256:") { "" } else { asked };
+        Ok(inspection.map(|inspection| Found::stored(name, inspection)))
     }
 
     fn accept(&mut self, source: &Source) -> Result<Found, Fault> {
@@ -107,7 +130,7 @@ impl<'a> Programs<'a> {
         if let Some(failure) = refusal {
             return Err(Fault::from(failure).of(Some(inspection.digest)));
         }
-        Ok(Found { name: source.name.clone(), digest: inspection.digest, inspection, new: Some(wasm) })
+        Ok(Found { new: Some(wasm), ..Found::stored(&source.name, inspection) })
     }
 
     /// Gives the queue what is new. Nothing is stored before all that was asked for is found to be right.

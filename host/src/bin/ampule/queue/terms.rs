@@ -76,8 +76,7 @@ async fn job(what: &WhatArgs, args: &JobArgs, programs: &mut Programs<'_>) -> Re
         return Err(Fault::Usage(expected.to_owned()));
     };
     let found = programs.find(program).await?;
-    let schema = found.inspection.kwargs_schema.as_ref();
-    let job = inputs.fill(Job::new(found.digest).name(&found.name), args, schema)?;
+    let job = inputs.fill(found.job(), args, found.kwargs_schema())?;
     found.check(&job.kwargs)?;
     Ok(job)
 }
@@ -115,7 +114,7 @@ async fn callback(
         return Ok(Callback::Closure { name: name.to_owned(), kwargs });
     }
     let found = programs.find(who).await?;
-    Ok(Callback::job(NewJob::new(Job::new(found.digest).name(&found.name).kwargs(kwargs))))
+    Ok(Callback::job(NewJob::new(found.job().kwargs(kwargs))))
 }
 
 /// Whether stdin is read for one of these.

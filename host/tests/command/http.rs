@@ -2,10 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::GIVE_UP;
+/// Far longer than any answer takes.
+const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// A request that has begun.
 pub(super) struct Exchange(TcpStream);
@@ -19,17 +21,21 @@ pub(super) struct Answer {
 
 /// A request and its answer; nothing if there is none.
 pub(super) fn ask(address: &str, token: &str, method: &str, path: &str, body: &[u8]) -> Option<Answer> {
-    let mut exchange = Exchange::begin(address, token, method, path, body.len())?;
+    let kind = if body.starts_with(b"\0asm") { "application/wasm" } else { "application/json" };
+    let mut exchange = Exchange::begin_of(kind, address, token, method, path, body.len())?;
     exchange.send(body)?;
     exchange.answer()
 }
 
 impl Exchange {
-    /// Sends a head; nothing if nobody is there to take it.
+    /// Sends the head of a request with JSON; nothing if nobody is there to take it.
     pub(super) fn begin(address: &str, token: &str, method: &str, path: &str, length: usize) -> Option<Self> {
+        Exchange::begin_of("application/json", address, token, method, path, length)
+    }
+
+    fn begin_of(kind: &str, address: &str, token: &str, method: &str, path: &str, length: usize) -> Option<Self> {
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(GIVE_UP)).unwrap();
-        let kind = if method == "PUT" { "application/wasm" } else { "application/json" };
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: {kind}\r\n\
              Content-Length: {length}\r\nConnection: close\r\n\r\n"
