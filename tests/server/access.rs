@@ -93,7 +93,7 @@ async fn a_token_that_is_presented_in_another_way_is_as_none() {
 async fn a_token_is_refused_from_its_end_on_however_fresh_its_copy_is() {
     let served = idle().await;
     let tokens = Tokens::new(Arc::clone(&served.queue));
-    let end = served.queue.clock().await.unwrap() + Duration::from_secs(2);
+    let end = served.queue.clock().await.unwrap() + Duration::from_secs(4);
     let (_, text) = tokens.make("short", Role::Read, None, Some(end)).await.unwrap();
     assert_eq!(status(&served, &served.base, &text).await, StatusCode::OK);
     loop {

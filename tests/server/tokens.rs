@@ -142,7 +142,7 @@ async fn an_operators_token_that_is_over_is_no_other_one() {
     let served = idle().await;
     let tokens = Tokens::new(Arc::clone(&served.queue));
     let now = async || served.queue.clock().await.unwrap();
-    let end = now().await + Duration::from_millis(500);
+    let end = now().await + Duration::from_secs(2);
     tokens.make("short", Role::Admin, None, Some(end)).await.unwrap();
     until("it is over", async || now().await > end).await;
     let refused = delete_as(&served, &served.admin, id_of(&served.admin)).await;

@@ -99,7 +99,8 @@ pub async fn soon<T>(law: &str, what: impl Future<Output = T>) -> T {
 pub async fn until(law: &str, condition: impl Fn() -> bool) {
     soon(law, async {
         while !condition() {
-            tokio::task::yield_now().await;
+            // Asking again at once would keep a processor from whom it waits for.
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
     .await;

@@ -41,7 +41,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// One worker of four slots, with leases of a second.
+    /// One worker of four slots, with leases of three seconds.
     #[must_use]
     pub fn new(url: impl Into<String>, journal: impl Into<PathBuf>) -> Self {
         Part {
@@ -49,7 +49,7 @@ impl Part {
             journal: journal.into(),
             slots: 4,
             workers: 1,
-            lease_ms: 1_000,
+            lease_ms: 3_000,
             grace_ms: 10_000,
             seed: 0,
             first: 100,

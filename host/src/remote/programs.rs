@@ -18,7 +18,7 @@ use crate::wire::{InspectionDocument, Moment, NamedDocument, ProgramDocument, Pr
 #[non_exhaustive]
 pub enum Meaning {
     /// A program.
-    Program(Inspection),
+    Program(Box<Inspection>),
     /// A source string, which declares nothing of its kwargs.
     Source,
 }
@@ -46,7 +46,9 @@ impl RemoteQueue {
         let Some(document) = self.document(name, None).await? else { return Ok(None) };
         Ok(match (document.language, document.inspection) {
             (Some(_), _) => Some(Meaning::Source),
-            (None, read) => read.and_then(|read| inspection(document.digest, read)).map(Meaning::Program),
+            (None, read) => {
+                read.and_then(|read| inspection(document.digest, read)).map(|read| Meaning::Program(Box::new(read)))
+            }
         })
     }
 

@@ -73,6 +73,7 @@ pub(super) fn jobs() -> Vec<Step> {
     vec![
         step("operator", "POST /v1/jobs?wait=20s")
             .json(json!({"program": "answer", "tag": ["t"]}))
+            .short_run()
             .save("ended", "/id"),
         step("operator", "PUT /v1/queues/still").json(json!({"mode": "paused"})),
         step("operator", "POST /v1/jobs")

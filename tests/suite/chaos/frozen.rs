@@ -1,5 +1,7 @@
 //! A worker that is frozen past its lease: another does its jobs, and what it says when it wakes does not count.
 
+use std::time::Duration;
+
 use ampule_tests::history::Rules;
 use ampule_tests::journal::{Held, Note};
 use ampule_tests::order::Order;
@@ -21,10 +23,10 @@ async fn a_worker_wakes_past_its_lease(home: Home) {
     let scene = Scene::set(home).await;
     let part = Part { slots: 4, ..scene.part() };
     let frozen = Played::work(&part);
-    let orders = (0..4).map(|n| Order { ms: 1_500, told: true, ..Order::new(100 + n) }).collect();
+    let orders = (0..4).map(|n| Order { ms: 5_000, told: true, ..Order::new(100 + n) }).collect();
     ask(&*scene.queue, &scene.journal, orders).await;
     scene.until_noted("all guests begin", |note| matches!(note, Note::Began(_)), 4).await;
-    frozen.signal("STOP");
+    freeze(&frozen, &scene).await;
 
     // Nobody else is there, so all that is held now is the frozen one's.
     let theirs = held(&scene);
@@ -40,6 +42,19 @@ async fn a_worker_wakes_past_its_lease(home: Home) {
     assert_eq!(history.count(counted), 0, "what the woken worker settles does not count");
     frozen.end().await;
     other.end().await;
+}
+
+/// Freezes a process, but not in the middle of a transaction: then it would hold the queue's lock, and everybody's.
+async fn freeze(worker: &Played, scene: &Scene) {
+    loop {
+        worker.signal("STOP");
+        let free = tokio::time::timeout(Duration::from_secs(2), scene.queue.reclaim(None)).await;
+        if matches!(free, Ok(Ok(_))) {
+            return;
+        }
+        worker.signal("CONT");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 fn is_refusal(note: &Note, lost: Held) -> bool {

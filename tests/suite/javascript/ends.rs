@@ -221,7 +221,7 @@ async fn a_run_ends_when_nothing_is_left_to_do() {
 async fn twenty_sleeping_jobs_share_one_guest_thread() {
     let runner = speaking("javascript").guest_threads(1).pool_size(20).build().expect("a runner");
     runner.prepare("javascript").await.expect("it was built");
-    let source = "const start = Date.now(); await sleep(1000); _return([start, Date.now()])";
+    let source = "const start = Date.now(); await sleep(5000); _return([start, Date.now()])";
     let handles: Vec<_> =
         (0..20).map(|_| runner.run_async(Job::source("javascript", source)).expect("accepted")).collect();
     let (mut last_start, mut first_end) = (0.0_f64, f64::MAX);

@@ -180,7 +180,7 @@ _return(s.getvalue())",
 async fn twenty_sleeping_jobs_share_one_guest_thread() {
     let runner = speaking("python").guest_threads(1).pool_size(20).build().expect("a runner");
     runner.prepare("python").await.expect("it was built");
-    let source = "import time\nstart = time.time()\ntime.sleep(1)\n_return([start, time.time()])";
+    let source = "import time\nstart = time.time()\ntime.sleep(5)\n_return([start, time.time()])";
     let handles: Vec<_> = (0..20).map(|_| runner.run_async(Job::source("python", source)).expect("accepted")).collect();
     let (mut last_start, mut first_end) = (0.0_f64, f64::MAX);
     for handle in handles {

@@ -194,7 +194,7 @@ async fn whatever_the_end_one_of_the_two_is_told_of_it_once() {
     let looping = || async { with_both(site.job(&fixture("loop")).await) };
     let lost = site.put(looping().await.retry(at_once(1))).await;
     // It knows no closures, so no delivery is under way when it is dropped: that would be made again.
-    let short = Duration::from_millis(600);
+    let short = Duration::from_secs(3);
     let dies = site.describe().lease(short).start().expect("a worker");
     site.until_running(lost).await;
     drop(dies);

@@ -1,7 +1,5 @@
 //! What a job tells is seen while it runs, if it runs for long enough to be watched.
 
-use std::time::Duration;
-
 use ampule::queue::{Change, State, StoredEvent};
 use ampule::{Event, JobId};
 use ampule_tests::faulty::{Fault, Verb};
@@ -71,11 +69,18 @@ async fn what_a_long_job_told_last_is_there_when_it_has_ended() {
 #[tokio::test]
 async fn a_short_job_costs_no_report() {
     let site = Site::new().await;
-    let id = site.put(site.job(&returning(&["1", "2"])).await).await;
-    let worker = site.start();
-    site.ended(id).await;
-    worker.shutdown(Duration::ZERO).await;
-    assert_eq!((site.events(id).await, site.faulty.calls(Verb::Report)), (Vec::new(), 0));
+    let _worker = site.start();
+    // A job that a busy machine keeps for long is no short one.
+    for _ in 0..20 {
+        let reports = site.faulty.calls(Verb::Report);
+        let id = site.put(site.job(&returning(&["1", "2"])).await).await;
+        site.ended(id).await;
+        if site.faulty.calls(Verb::Report) == reports {
+            assert_eq!(site.events(id).await, []);
+            return;
+        }
+    }
+    panic!("each of twenty was reported on");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ const ALL: [Verb; 9] = [
 #[tokio::test]
 async fn a_worker_outlives_an_outage_of_everything_and_goes_on() {
     let site = Site::new().await;
-    let before = site.put(site.job(&fixture("sleep").replace("NANOSECONDS", "200000000")).await).await;
+    let before = site.put(site.job(&fixture("sleep").replace("NANOSECONDS", "2000000000")).await).await;
     let _worker = site.start();
     site.until_running(before).await;
     ALL.iter().for_each(|verb| site.faulty.fail_always(*verb, Fault::Before(unavailable())));
@@ -81,7 +81,7 @@ async fn an_end_that_the_queue_cannot_bear_does_not_keep_the_others() {
     let refused = Fault::Before(Error::Database("no such thing".into()));
     site.faulty.fail_always(Verb::Settle, refused.clone());
     let first = site.put(site.job(&returning(&["1"])).await.retry(at_once(2))).await;
-    let worker = site.describe().lease(Duration::from_millis(300)).start().expect("a worker");
+    let worker = site.describe().lease(Duration::from_secs(3)).start().expect("a worker");
     until("it was refused", || site.faulty.calls(Verb::Settle) > 0).await;
     site.faulty.mend();
     let second = site.put(site.job(&returning(&["2"])).await).await;

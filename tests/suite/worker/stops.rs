@@ -17,7 +17,7 @@ fn counts(drained: Drained) -> (usize, usize, usize) {
 #[tokio::test]
 async fn what_ends_within_the_grace_is_settled() {
     let site = Site::new().await;
-    let id = site.put(site.job(&fixture("sleep").replace("NANOSECONDS", "300000000")).await).await;
+    let id = site.put(site.job(&fixture("sleep").replace("NANOSECONDS", "2000000000")).await).await;
     let worker = site.start();
     site.until_running(id).await;
     let drained = soon("it stops", worker.shutdown(LATER)).await;

@@ -24,8 +24,9 @@ const PROGRESS_BYTES: usize = 16 << 10;
 /// How long whoever came when the server was full has for its request.
 const HEALTH_HEAD: Duration = Duration::from_secs(1);
 
-/// How long a client that was answered before all of its request was read may take to hear of it.
-const LINGER: Duration = Duration::from_millis(500);
+/// How long a client that was answered before all of its request was read may take to hear of it: without sending a byte
+/// more, and in all. Many send to the end before they look.
+const LINGER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,8 @@ pub(super) struct Io {
     waits_for: WaitsFor,
     taken: Alarm,
     taken_bytes: usize,
-    is_over: bool,
+    /// Set once nothing more is sent: until when is read what comes.
+    lingers_until: Option<Instant>,
 }
 
 /// What the alarm for reading was set for.
@@ -76,7 +78,7 @@ impl Times {
 impl Io {
     pub(super) fn new(stream: TcpStream, phase: Arc<Phase>, times: Times) -> Self {
         let (silence, taken) = (Alarm::default(), Alarm::default());
-        Io { stream, phase, times, silence, waits_for: WaitsFor::Nothing, taken, taken_bytes: 0, is_over: false }
+        Io { stream, phase, times, silence, waits_for: WaitsFor::Nothing, taken, taken_bytes: 0, lingers_until: None }
     }
 
     /// Nothing came: not for too long, if it is the client's turn.
@@ -194,11 +196,16 @@ impl AsyncWrite for Io {
     /// Says that no more comes, and for a moment reads what the client still has to say: a socket that is closed with
     /// bytes unread is reset, and the client may never see its answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_over {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
-            self.is_over = true;
-            self.silence.set(Instant::now() + LINGER);
-        }
+        let (silent, in_all) = LINGER;
+        let until = match self.lingers_until {
+            Some(until) => until,
+            None => {
+                ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+                let now = Instant::now();
+                self.silence.set(now + silent);
+                *self.lingers_until.insert(now + in_all)
+            }
+        };
         let mut scrap = [0; 4 << 10];
         while self.silence.poll(context).is_pending() {
             let mut unread = ReadBuf::new(&mut scrap);
@@ -206,6 +213,7 @@ impl AsyncWrite for Io {
             if read.is_err() || unread.filled().is_empty() {
                 break;
             }
+            self.silence.set(until.min(Instant::now() + silent));
         }
         Poll::Ready(Ok(()))
     }

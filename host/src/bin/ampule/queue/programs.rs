@@ -103,7 +103,7 @@ impl<'a> Programs<'a> {
             return self.stored(asked, digest).await;
         };
         Ok(match server.meaning(asked).await? {
-            Some(Meaning::Program(inspection)) => Some(Found::stored(asked, inspection)),
+            Some(Meaning::Program(inspection)) => Some(Found::stored(asked, *inspection)),
             Some(Meaning::Source) => {
                 let program = ProgramRef::Name(asked.to_owned());
                 Some(Found { name: asked.to_owned(), program, inspection: None, new: None })
