@@ -23,9 +23,10 @@ pub use self::program::{
 pub use self::queue::{
     BatchDocument, ChangedDocument, EnqueuedDocument, QueueDocument, UnchangedDocument, WorkerDocument,
 };
+pub(crate) use self::request::read;
 pub use self::request::{
     BatchRequest, CallbackRequest, ChangeRequest, ClosureRequest, FilterRequest, JobRequest, RetryRequest, RunRequest,
-    Submission, WebhookRequest,
+    Submission, Unreadable, WebhookRequest,
 };
 pub use self::run::{FailureDocument, FrameDocument, LogDocument, RunDocument, TruncatedDocument, UsageDocument};
 pub use self::schedule::{ScheduleDocument, ScheduleRequest, TimingRequest};

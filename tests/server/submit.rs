@@ -134,9 +134,9 @@ async fn what_may_not_be_stored_is_refused_with_its_code_and_place_and_nothing_i
         (json!({"at_err": {"program": "echo", "timeout": "2m"}}), (403, "denied", "at_err.timeout")),
         (json!({"at_err": {"program": "echo", "env": {"A": "1"}}}), (403, "denied", "at_err")),
         (json!({"at_return": {"url": "ftp://example.org/"}}), (400, "bad_request", "at_return.url")),
-        (json!({"at_return": {"url": "https://example.org/", "header": {}}}), (400, "bad_request", "at_return")),
+        (json!({"at_return": {"url": "https://example.org/", "header": {}}}), (400, "bad_request", "at_return.header")),
         (json!({"at_return": {"closure": "no spaces"}}), (400, "bad_request", "closure")),
-        (json!({"at_err": deep}), (400, "bad_request", "")),
+        (json!({"at_err": deep}), (400, "bad_request", &["at_err"; 17].join("."))),
     ] {
         let mut body = json!({"program": "echo"});
         for (name, value) in extra.as_object().expect("an object") {

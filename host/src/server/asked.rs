@@ -17,9 +17,6 @@ use crate::wire::{CallbackRequest, JobRequest, RunRequest};
 /// What a callback's closure is written with.
 const CLOSURE: &str = "closure:";
 
-/// Callbacks of callbacks: no queue takes a longer chain.
-const MAX_DEPTH: usize = 16;
-
 /// The job of a run. The rules that a program has for its kwargs are left to whoever runs or stores it.
 pub(super) async fn job(app: &App, principal: &Principal, request: RunRequest) -> Result<Job> {
     let RunRequest { program, source, language, kwargs, name, timeout, fuel, memory, dir, env, stdin, seed, args } =
@@ -77,9 +74,6 @@ fn of_depth<'a>(
     depth: usize,
 ) -> Pin<Box<dyn Future<Output = Result<NewJob>> + Send + 'a>> {
     Box::pin(async move {
-        if depth > MAX_DEPTH {
-            return Err(Problem::invalid("at_return", format!("a chain of at most {MAX_DEPTH}"), "a longer one"));
-        }
         let job = job(app, principal, request.take_run()).await?;
         // Who follows gets the end of the one before among its kwargs, so its program judges them when it runs.
         if let (ProgramRef::Digest(digest), 0) = (&job.program, depth) {

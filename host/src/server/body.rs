@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::App;
 use super::problem::{Code, Problem};
 use super::receive::{Bounds, receive};
+use crate::wire;
 
 /// A JSON body, both ways.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -111,12 +112,7 @@ pub(crate) fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem
 fn with_place<'de, T: Deserialize<'de>, D: Deserializer<'de, Error = serde_json::Error>>(
     reader: D,
 ) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(reader).map_err(|error| {
-        let field = error.path().to_string();
-        let detail = error.inner().to_string();
-        let field = (field != ".").then_some(field);
-        Problem { field, ..Problem::new(Code::BadRequest, detail) }
-    })
+    wire::read(reader).map_err(Problem::from)
 }
 
 impl FromRequestParts<App> for App {

@@ -12,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::error::{Error, LoadError};
 use crate::failure::{Failure, Kind};
 use crate::queue;
-use crate::wire::FailureDocument;
+use crate::wire::{FailureDocument, Unreadable};
 
 /// Why a request was refused or failed. Sent as `application/problem+json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -226,6 +226,15 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+impl From<Unreadable> for Problem {
+    fn from(fault: Unreadable) -> Self {
+        let detail = fault.to_string();
+        let Unreadable { place, message: _, expected, found } = fault;
+        let field = Some(place).filter(|place| !place.is_empty());
+        Problem { field, expected, found, ..Problem::new(Code::BadRequest, detail) }
     }
 }
 

@@ -3,17 +3,19 @@
 mod callback;
 mod filter;
 mod submission;
+mod unreadable;
 
 use std::collections::BTreeMap;
 
-use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use self::callback::{CallbackRequest, ClosureRequest, WebhookRequest};
 pub use self::filter::{ChangeRequest, FilterRequest, RetryRequest};
 pub use self::submission::{BatchRequest, Submission};
+pub use self::unreadable::Unreadable;
+pub(crate) use self::unreadable::read;
 use super::values::{BackoffText, DirectoryText, FuelAmount, LanguageName, Moment, Size, Span, Time};
 use crate::failure::Kind;
 use crate::kwargs::Kwargs;
@@ -161,6 +163,27 @@ pub struct JobRequest {
 }
 
 impl JobRequest {
+    /// Reads the fields of a job, with the callbacks among them.
+    ///
+    /// # Errors
+    /// The first of them that cannot be read.
+    pub fn read(fields: Map<String, Value>) -> Result<Self, Unreadable> {
+        JobRequest::at_depth(fields, 0)
+    }
+
+    /// Reads a job at this depth of a chain of callbacks, from 0. What follows from it is taken out before it is read:
+    /// a reader of a document builds all that lies in it anew, which would happen once more at each level.
+    fn at_depth(mut fields: Map<String, Value>, depth: usize) -> Result<Self, Unreadable> {
+        let mut take = |name: &str| fields.remove(name).filter(|callback| !callback.is_null());
+        let (at_return, at_err) = (take("at_return"), take("at_err"));
+        let callback = |name: &str, document: Option<Value>| {
+            let read = document.map(|document| CallbackRequest::read(document, depth + 1));
+            read.transpose().map_err(|fault| fault.within(name))
+        };
+        let alone: JobRequest = read(Value::Object(fields))?;
+        Ok(JobRequest { at_return: callback("at_return", at_return)?, at_err: callback("at_err", at_err)?, ..alone })
+    }
+
     /// The run alone, taken out of the job.
     pub fn take_run(&mut self) -> RunRequest {
         RunRequest {
@@ -179,14 +202,6 @@ impl JobRequest {
             args: std::mem::take(&mut self.args),
         }
     }
-}
-
-/// Reads a document within another, and says where within it a fault is.
-fn read<T: DeserializeOwned, E: de::Error>(document: Value) -> Result<T, E> {
-    serde_path_to_error::deserialize(document).map_err(|error| match error.path().to_string().as_str() {
-        "." => E::custom(error.inner()),
-        path => E::custom(format!("`{path}`: {}", error.inner())),
-    })
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
@@ -231,11 +246,27 @@ mod tests {
     #[test]
     fn the_place_of_a_fault_within_a_callback_is_told() {
         let document =
-            json!({"program": "x", "at_return": {"program": "y", "at_return": {"program": "z", "timeout": "x"}}});
+            json!({"program": "x", "at_return": {"program": "y", "at_err": {"program": "z", "timeout": "x"}}});
+        let error = JobRequest::read(document.as_object().expect("an object").clone()).expect_err("no time");
+        assert_eq!(error.place, "at_return.at_err.timeout");
         let error = serde_json::from_value::<JobRequest>(document).expect_err("no time").to_string();
-        assert!(
-            error.contains("at_return") && error.contains("timeout") && error.contains("expected a time"),
-            "{error}"
-        );
+        assert!(error.starts_with("`at_err.timeout`: expected a time"), "{error}");
+    }
+
+    #[test]
+    fn a_chain_that_is_too_long_is_refused_before_what_is_further_down_is_read() {
+        let chain = |length: usize| {
+            let jobs = 1..length;
+            let callback = jobs.fold(json!({"program": 3}), |next, _| json!({"program": "x", "at_err": next}));
+            let fields = json!({"program": "x", "at_err": callback});
+            JobRequest::read(fields.as_object().expect("an object").clone()).expect_err("no program is a number")
+        };
+        let longest = chain(16);
+        assert_eq!(longest.place, format!("{}program", "at_err.".repeat(16)));
+        for length in [17, 100] {
+            let refused = chain(length);
+            assert_eq!(refused.place, ["at_err"; 17].join("."));
+            assert_eq!(refused.expected.as_deref(), Some("a chain of at most 16"));
+        }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::request::JobRequest;
+use super::request::{JobRequest, Unreadable, read};
 use super::values::{MissedText, Moment, Span};
 use super::work::{NewJobDocument, milliseconds};
 use crate::queue::{ScheduleInfo, Timestamp, Timing};
@@ -108,24 +107,35 @@ const OF_TIMING: [&str; 5] = ["cron", "zone", "every", "missed", "paused"];
 /// Fields of a job that have no meaning in one that is enqueued again and again.
 const NOT_OF_SCHEDULES: [&str; 5] = ["delay", "at", "unique", "unique_for", "unique_while_unfinished"];
 
-impl<'de> Deserialize<'de> for ScheduleRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut job = Map::deserialize(deserializer)?;
+impl ScheduleRequest {
+    /// Reads the fields of a schedule.
+    ///
+    /// # Errors
+    /// The first of them that cannot be read, or that schedules do not have.
+    pub fn read(mut fields: Map<String, Value>) -> Result<Self, Unreadable> {
+        refuse_unknown(&fields)?;
         let mut timing = Map::new();
         for name in OF_TIMING {
-            timing.extend(job.remove(name).map(|value| (name.to_owned(), value)));
+            timing.extend(fields.remove(name).map(|value| (name.to_owned(), value)));
         }
-        let timing = at_place(timing).map_err(D::Error::custom)?;
-        Ok(ScheduleRequest { timing, job: at_place(job).map_err(D::Error::custom)? })
+        Ok(ScheduleRequest { timing: read(Value::Object(timing))?, job: JobRequest::read(fields)? })
     }
 }
 
-/// Reads some of the fields, and says which of them is wrong.
-fn at_place<T: for<'de> Deserialize<'de>>(fields: Map<String, Value>) -> Result<T, String> {
-    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| match error.path().to_string().as_str() {
-        "." => error.inner().to_string(),
-        path => format!("`{path}`: {}", error.inner()),
-    })
+/// Refuses a field that there is not, with those that there are: neither those of jobs nor those of timings are all.
+fn refuse_unknown(fields: &Map<String, Value>) -> Result<(), Unreadable> {
+    let RefOr::T(Schema::Object(schema)) = ScheduleRequest::schema() else { return Ok(()) };
+    for (name, value) in fields.iter().filter(|(name, _)| !schema.properties.contains_key(*name)) {
+        if !NOT_OF_SCHEDULES.contains(&name.as_str()) {
+            let known: Vec<String> = schema.properties.keys().map(|name| format!("`{name}`")).collect();
+            return Err(Unreadable::expected(format!("one of {}", known.join(", ")), format!("`{name}`")).within(name));
+        }
+        if !matches!(value, Value::Null | Value::Bool(false)) {
+            let expected = "none in a schedule, which says itself when and gives each tick a key";
+            return Err(Unreadable::expected(expected, "one").within(name));
+        }
+    }
+    Ok(())
 }
 
 impl PartialSchema for ScheduleRequest {
@@ -159,11 +169,15 @@ mod tests {
 
     use super::*;
 
+    fn read(document: &Value) -> Result<ScheduleRequest, Unreadable> {
+        ScheduleRequest::read(document.as_object().expect("an object").clone())
+    }
+
     #[test]
     fn the_fields_of_a_schedule_are_those_of_its_job_and_its_own() {
         let document = json!({"cron": "0 3 * * *", "zone": "Europe/Berlin", "missed": "all=3", "paused": true,
             "program": "report", "timeout": "30s", "tag": ["nightly"]});
-        let request: ScheduleRequest = serde_json::from_value(document.clone()).expect("a schedule");
+        let request = read(&document).expect("a schedule");
         assert_eq!(request.job.program.as_deref(), Some("report"));
         assert_eq!(serde_json::to_value(&request).expect("its JSON"), document);
     }
@@ -173,11 +187,24 @@ mod tests {
         for (document, told) in [
             (json!({"every": "1s", "program": "x", "timeout": "soon"}), "`timeout`: expected a time"),
             (json!({"every": "now", "program": "x"}), "`every`: expected a time"),
-            (json!({"every": "1s", "progam": "x"}), "unknown field `progam`"),
+            (json!({"every": "1s", "at_err": {"program": "x", "fuel": 0}}), "`at_err.fuel`: expected a whole"),
             (json!({"every": "1s", "missed": "all"}), "`missed`: expected `skip`"),
         ] {
-            let error = serde_json::from_value::<ScheduleRequest>(document).expect_err(told).to_string();
-            assert!(error.contains(told), "{error}");
+            let error = read(&document).expect_err(told).to_string();
+            assert!(error.starts_with(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_there_is_not_is_told_with_those_that_there_are() {
+        let error = read(&json!({"every": "1s", "progam": "x"})).expect_err("no such field");
+        assert_eq!((&*error.place, error.found.as_deref()), ("progam", Some("`progam`")));
+        let expected = error.expected.expect("what there is");
+        assert!(OF_TIMING.iter().chain(&["program"]).all(|name| expected.contains(&format!("`{name}`"))), "{expected}");
+        assert!(!NOT_OF_SCHEDULES.iter().any(|name| expected.contains(&format!("`{name}`"))), "{expected}");
+        for name in NOT_OF_SCHEDULES {
+            let error = read(&json!({"every": "1s", "program": "x", name: "1s"})).expect_err(name).to_string();
+            assert!(error.starts_with(&format!("`{name}`: expected none in a schedule")), "{error}");
         }
     }
 

@@ -10,8 +10,12 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{JobRequest, read};
+use super::JobRequest;
+use super::unreadable::{Unreadable, read};
 use crate::kwargs::Kwargs;
+
+/// Callbacks of callbacks: no queue takes a longer chain.
+const MAX_DEPTH: usize = 16;
 
 /// Who is told how a job ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,21 +58,32 @@ pub struct ClosureRequest {
     pub kwargs: Kwargs,
 }
 
+impl CallbackRequest {
+    /// Reads one at this depth of a chain, from 1. Each callback is read once, however deep it stands.
+    pub(super) fn read(document: Value, depth: usize) -> Result<Self, Unreadable> {
+        if depth > MAX_DEPTH {
+            return Err(Unreadable::expected(format!("a chain of at most {MAX_DEPTH}"), "a longer one"));
+        }
+        match document {
+            Value::String(name) => Ok(CallbackRequest::Named(name)),
+            Value::Object(fields) if fields.contains_key("url") => {
+                read(Value::Object(fields)).map(CallbackRequest::Http)
+            }
+            Value::Object(fields) if fields.contains_key("closure") => {
+                read(Value::Object(fields)).map(CallbackRequest::Closure)
+            }
+            Value::Object(fields) => JobRequest::at_depth(fields, depth).map(|job| CallbackRequest::Job(Box::new(job))),
+            other => Err(Unreadable::expected(
+                "a program's name, `closure:` and a name, or an object with `url`, `closure`, `program` or `source`",
+                crate::kwargs::kind_of(&other),
+            )),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for CallbackRequest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(name) => Ok(CallbackRequest::Named(name)),
-            Value::Object(fields) if fields.contains_key("url") => read(fields.into()).map(CallbackRequest::Http),
-            Value::Object(fields) if fields.contains_key("closure") => {
-                read(fields.into()).map(CallbackRequest::Closure)
-            }
-            Value::Object(fields) => read(fields.into()).map(|job| CallbackRequest::Job(Box::new(job))),
-            other => Err(de::Error::custom(format!(
-                "expected a program's name, `closure:` and a name, or an object with `url`, `closure`, `program` or \
-                 `source`, found {}",
-                crate::kwargs::kind_of(&other)
-            ))),
-        }
+        CallbackRequest::read(Value::deserialize(deserializer)?, 1).map_err(de::Error::custom)
     }
 }
 

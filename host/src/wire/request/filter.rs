@@ -1,11 +1,13 @@
 //! Which jobs are meant, and what is to be done to them, as it is asked for.
 
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::values::WhenText;
-use super::read;
 use crate::failure::Kind;
 use crate::job::JobId;
 use crate::kwargs::Kwargs;
@@ -62,7 +64,22 @@ pub struct ChangeRequest {
 
 /// An object and nothing else: a list that is empty would let all pass.
 fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FilterRequest, D::Error> {
-    Map::<String, Value>::deserialize(deserializer).and_then(|fields| read(Value::Object(fields)))
+    deserializer.deserialize_map(Fields)
+}
+
+/// Hands the fields on as they come, so that whoever reads knows where it is.
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = FilterRequest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<FilterRequest, A::Error> {
+        FilterRequest::deserialize(MapAccessDeserializer::new(fields))
+    }
 }
 
 /// How a job is to be tried again.

@@ -3,13 +3,13 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::super::access::{Principal, Submit};
-use super::super::super::body::{Json, Params, read_value};
+use super::super::super::body::{Json, Params};
 use super::super::super::problem::{Problem, Result};
 use super::super::super::requests::InRequest;
 use super::super::super::trace::Trace;
@@ -19,7 +19,7 @@ use super::idempotency::Key;
 use super::show;
 use crate::job::JobId;
 use crate::queue::{Enqueued, NewJob};
-use crate::wire::{BatchDocument, BatchRequest, EnqueuedDocument, JobDocument, JobRequest, Submission, Time};
+use crate::wire::{BatchDocument, EnqueuedDocument, JobDocument, JobRequest, Submission, Time};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(submit_jobs))
@@ -67,9 +67,9 @@ async fn submit_jobs(
     Params(params): Params<SubmitParams>,
     key: Option<Key>,
     Trace(trace): Trace,
-    Json(body): Json<Value>,
+    Json(body): Json<Map<String, Value>>,
 ) -> Result<Response> {
-    let submission = read(&app, body)?;
+    let submission = Submission::read(body, app.settings.max_batch)?;
     if let (Submission::Batch(_), Some(_)) = (&submission, &params.wait) {
         return Err(Problem::invalid("wait", "none with a batch", "one"));
     }
@@ -103,22 +103,6 @@ enum Answer {
     One(EnqueuedDocument),
     Batch(BatchDocument),
     Job(Box<JobDocument>),
-}
-
-fn read(app: &App, body: Value) -> Result<Submission> {
-    if body.get("jobs").is_none() {
-        return Ok(Submission::One(Box::new(read_value(body)?)));
-    }
-    let has_others = |jobs: &Vec<Value>| jobs.iter().position(|job| !job.is_object());
-    if let Some(index) = body["jobs"].as_array().and_then(has_others) {
-        return Err(Problem::invalid(format!("jobs[{index}]"), "an object", "something else"));
-    }
-    let batch: BatchRequest = read_value(body)?;
-    let most = app.settings.max_batch;
-    if batch.jobs.is_empty() || batch.jobs.len() > most {
-        return Err(Problem::invalid("jobs", format!("1 to {most} jobs"), batch.jobs.len().to_string()));
-    }
-    Ok(Submission::Batch(batch))
 }
 
 async fn jobs(app: &App, principal: &Principal, submission: Submission) -> Result<Vec<NewJob>> {

@@ -1,6 +1,7 @@
 //! Stores a schedule in place of the one of its name.
 
 use http::StatusCode;
+use serde_json::{Map, Value};
 
 use super::super::super::App;
 use super::super::super::access::Admin;
@@ -8,7 +9,7 @@ use super::super::super::asked::new_job;
 use super::super::super::body::{Json, Place};
 use super::super::super::problem::{Problem, Result};
 use super::{find, shown};
-use crate::queue::{Schedule, Start, Timing};
+use crate::queue::{Schedule, Timing};
 use crate::schedule;
 use crate::wire::{ScheduleDocument, ScheduleRequest, TimingRequest};
 
@@ -35,18 +36,15 @@ pub(super) async fn put(
     app: App,
     Admin(principal): Admin,
     Place(name): Place<String>,
-    Json(request): Json<ScheduleRequest>,
+    Json(body): Json<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<ScheduleDocument>)> {
     let stored = principal.new_name(&name)?;
-    let ScheduleRequest { timing, job } = request;
+    let ScheduleRequest { timing, job } = ScheduleRequest::read(body)?;
     let (missed, paused) = (timing.missed.clone().map(|missed| missed.0).unwrap_or_default(), timing.paused);
     let timing = checked(timing)?;
     // What is wrong with the timing is said before the job is looked at.
     schedule::upcoming(&timing, app.queue.clock().await?, 1)?;
     let job = new_job(&app, &principal, job).await?;
-    if job.start != Start::Now {
-        return Err(Problem::invalid("delay", "none in a schedule, which says when itself", "`delay` or `at`"));
-    }
     let existed = find(&app, &principal, &name).await.is_ok();
     schedule::put(&*app.queue, &Schedule { name: stored, timing, job, missed, paused }).await?;
     let status = if existed { StatusCode::OK } else { StatusCode::CREATED };
