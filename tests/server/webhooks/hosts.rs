@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ampule::JobId;
-use ampule::queue::{AttemptEnd, JobRecord, State};
-use ampule::server::webhook::{Resolve, Resolving};
+use ampule::queue::{AttemptEnd, JobRecord, NewJob, State};
+use ampule::server::webhook::{Resolve, Resolving, WebhookSettings};
 use ampule_tests::receiver::{Receiver, Reply};
 
-use super::scene::{Scene, open, until, webhook};
+use super::scene::{SLOTS, Scene, open, until, webhook};
 
 /// Every name is this machine.
 #[derive(Debug)]
@@ -70,6 +70,38 @@ async fn a_tenant_whose_receivers_hang_leaves_room_for_the_others() {
         assert_eq!(scene.tried(told, 1).await.summary.state, State::Completed, "{tenant:?}");
     }
     assert_eq!(hanging.connections(), 2);
+}
+
+/// More deliveries than the worker has slots, for one receiver that hangs and may be sent one at a time, and one for
+/// another: they would wait for an hour, and it is told.
+async fn a_crowd_leaves_slots(mut settings: WebhookSettings, tenant: impl Fn(NewJob, &str) -> NewJob) {
+    let hanging = Receiver::start([Reply::Ignore]).await;
+    let prompt = Receiver::start([Reply::status(200, "")]).await;
+    settings.in_flight_wait = Duration::from_secs(3600);
+    let scene = Scene::with_resolver(settings, Arc::new(Here)).await;
+    let to = |host: &str, receiver: &Receiver| webhook(format!("http://{host}.example:{}/", receiver.address.port()));
+    let crowd = (0..2 * SLOTS).map(|_| tenant(scene.job(to("slow", &hanging)), "slow")).collect();
+    let crowd = scene.served.queue.enqueue(crowd, None).await.expect("enqueued");
+    for job in crowd {
+        scene.delivery_of(job.id).await;
+    }
+    let told = scene.enqueue(tenant(scene.job(to("prompt", &prompt)), "other")).await;
+    assert_eq!(scene.tried(told, 1).await.summary.state, State::Completed);
+    assert_eq!(hanging.connections(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_before_one_host_leaves_slots_for_the_others() {
+    let mut settings = open();
+    settings.max_in_flight_per_host = 1;
+    a_crowd_leaves_slots(settings, |job, _| job).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_of_one_tenant_leaves_slots_for_the_others() {
+    let mut settings = open();
+    settings.max_in_flight_per_tenant = 1;
+    a_crowd_leaves_slots(settings, |job, tenant| job.tenant(tenant)).await;
 }
 
 /// A resolver that has enough to do, once.

@@ -16,6 +16,9 @@ use tokio::time::{sleep, timeout};
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The slots of the worker for deliveries.
+pub(super) const SLOTS: usize = 64;
+
 /// All of it.
 pub(super) struct Scene {
     pub(super) served: Served,
@@ -57,7 +60,7 @@ impl Scene {
         let fails = put("trap", speaking(&[], "unreachable")).await;
         let deliverer = Deliverer::with_resolver(Arc::clone(&served.queue), settings, resolver).expect("a deliverer");
         let builder = Worker::builder(served.runner.clone(), Arc::clone(&served.queue)).queues(Vec::<String>::new());
-        let builder = builder.http(deliverer).slots(64).poll_every(Duration::from_millis(100));
+        let builder = builder.http(deliverer).slots(SLOTS).poll_every(Duration::from_millis(100));
         let deliveries = builder.start().expect("a worker");
         Scene { served, returns, fails, _deliveries: deliveries }
     }

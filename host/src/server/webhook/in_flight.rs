@@ -14,14 +14,22 @@ pub(super) struct InFlight {
     most: usize,
 }
 
-type ByName = HashMap<String, Arc<Semaphore>>;
+type ByName = HashMap<String, Arc<Line>>;
+
+/// Those that send, and those that wait for their turn: as many as may send. Who waits keeps a slot of the worker, so a
+/// crowd before one receiver must not wait.
+#[derive(Debug)]
+struct Line {
+    sending: Arc<Semaphore>,
+    waiting: Semaphore,
+}
 
 /// The right to send, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     all: Arc<Mutex<ByName>>,
     name: String,
-    slots: Arc<Semaphore>,
+    line: Arc<Line>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -30,24 +38,37 @@ impl InFlight {
         InFlight { all: Arc::default(), most: most_of_each }
     }
 
-    /// A place among those that send to this host or for this tenant, if one is free in time.
+    /// A place among those that send to this host or for this tenant: at once, or if one is free in time and not as
+    /// many wait for it already.
     pub(super) async fn take(&self, name: &str, wait: Duration) -> Option<Place> {
-        let slots =
-            Arc::clone(lock(&self.all).entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.most))));
-        let mut place = Place { all: Arc::clone(&self.all), name: name.to_owned(), slots, permit: None };
-        let permit = timeout(wait, Arc::clone(&place.slots).acquire_owned()).await;
-        place.permit = Some(permit.ok()?.ok()?);
+        let line = Arc::clone(lock(&self.all).entry(name.to_owned()).or_insert_with(|| Line::of(self.most)));
+        let mut place = Place { all: Arc::clone(&self.all), name: name.to_owned(), line, permit: None };
+        place.permit = Some(place.line.turn(wait).await?);
         Some(place)
+    }
+}
+
+impl Line {
+    fn of(most: usize) -> Arc<Self> {
+        Arc::new(Line { sending: Arc::new(Semaphore::new(most)), waiting: Semaphore::new(most) })
+    }
+
+    async fn turn(&self, wait: Duration) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.sending).try_acquire_owned() {
+            return Some(permit);
+        }
+        let _waits = self.waiting.try_acquire().ok()?;
+        timeout(wait, Arc::clone(&self.sending).acquire_owned()).await.ok()?.ok()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut all = lock(&self.all);
-        // The permit holds the slots too. After it only the map and this place do, unless there are others: they take
-        // theirs under the same lock.
+        // The permit is given back under the lock. After it only the map and this place hold the line, unless there are
+        // others: they take theirs under the same lock.
         self.permit = None;
-        if Arc::strong_count(&self.slots) <= 2 {
+        if Arc::strong_count(&self.line) <= 2 {
             all.remove(&self.name);
         }
     }
@@ -71,6 +92,28 @@ mod tests {
         let second = in_flight.take("a", Duration::ZERO).await.expect("a place");
         assert_eq!(lock(&in_flight.all).len(), 2);
         drop((second, other));
+        assert_eq!(lock(&in_flight.all).len(), 0);
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_than_may_send_however_long_they_might() {
+        const LONG: Duration = Duration::from_secs(3600);
+        let in_flight = Arc::new(InFlight::new(2));
+        let first = in_flight.take("a", LONG).await.expect("a place");
+        let second = in_flight.take("a", LONG).await.expect("a place");
+        let mut waiting = std::pin::pin!(async {
+            tokio::join!(in_flight.take("a", LONG), in_flight.take("a", LONG), in_flight.take("b", LONG))
+        });
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("nobody has sent"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(in_flight.take("a", LONG).await.is_none());
+        drop((first, second));
+        let (third, fourth, other) = waiting.await;
+        assert!(third.is_some() && fourth.is_some() && other.is_some());
+        drop((third, fourth, other));
         assert_eq!(lock(&in_flight.all).len(), 0);
     }
 }
