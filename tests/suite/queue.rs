@@ -190,6 +190,7 @@ laws! {
         a_job_to_be_tried_again_waits_for_it,
         what_is_handed_back_is_due_at_once_and_does_not_count,
         what_is_put_off_lets_others_go_before_it_and_does_not_count,
+        nothing_is_kept_of_what_is_put_off,
         a_settled_lease_cannot_be_settled_twice,
         a_lease_twice_in_one_call_is_settled_once,
         many_who_settle_one_lease_at_once_settle_it_once,

@@ -35,8 +35,9 @@ pub enum Verdict {
     /// It was not this worker's to finish, and is due again at once; the attempt does not count against the policy. A
     /// job that somebody asked to stop ends as cancelled instead.
     HandBack,
-    /// It could not be done now, and is due again after this wait, so that others go before it; the attempt does not
-    /// count against the policy. A job that somebody asked to stop ends as cancelled instead.
+    /// It could not be done now, and is due again after this wait, so that others go before it; nothing was attempted,
+    /// so nothing is kept of it and nothing counts against the policy, but the number of the attempt is used up. A job
+    /// that somebody asked to stop ends as cancelled instead.
     PutOff(Duration),
 }
 

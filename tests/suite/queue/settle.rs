@@ -104,7 +104,26 @@ pub(super) async fn what_is_put_off_lets_others_go_before_it_and_does_not_count(
     let record = record(&queue, id).await;
     assert_eq!((record.summary.state, record.summary.run_at), (State::Queued, at(50)));
     assert_eq!((record.summary.attempt, record.summary.tries), (4, 0));
-    assert!(record.attempts.iter().all(|attempt| attempt.end == AttemptEnd::HandedBack && attempt.outcome.is_none()));
+    assert_eq!(record.attempts, []);
+}
+
+pub(super) async fn nothing_is_kept_of_what_is_put_off(queue: Arc<dyn Queue>) {
+    let numbers =
+        async |id| record(&queue, id).await.attempts.iter().map(|attempt| attempt.attempt).collect::<Vec<_>>();
+    let id = put(&queue, job("again").retry(RetryPolicy::attempts(3)), at(0)).await;
+    finish(&queue, &take_one(&queue, at(0)).await, Verdict::Retry(s(0)), at(1)).await;
+    finish(&queue, &take_one(&queue, at(1)).await, Verdict::PutOff(s(0)), at(2)).await;
+    assert_eq!(numbers(id).await, [1]);
+    let lease = take_one(&queue, at(2)).await;
+    assert_eq!((lease.key.attempt, numbers(id).await), (3, vec![1, 3]));
+    finish(&queue, &lease, Verdict::PutOff(s(0)), at(3)).await;
+    change(&queue, &[id], &Change::Cancel, at(3)).await;
+    assert_eq!((state(&queue, id).await, numbers(id).await), (State::Cancelled, vec![1]));
+    change(&queue, &[id], &Change::Retry { kwargs: None }, at(4)).await;
+    let lease = take_one(&queue, at(4)).await;
+    finish(&queue, &lease, Verdict::Completed, at(5)).await;
+    assert_eq!((lease.key.attempt, numbers(id).await), (4, vec![1, 4]));
+    assert_eq!(queue.check(Some(at(5))).await, Ok(vec![]));
 }
 
 pub(super) async fn a_settled_lease_cannot_be_settled_twice(queue: Arc<dyn Queue>) {
@@ -252,7 +271,7 @@ pub(super) async fn what_follows_goes_into_a_draining_queue(queue: Arc<dyn Queue
 }
 
 pub(super) async fn a_stop_that_was_asked_for_beats_another_try(queue: Arc<dyn Queue>) {
-    for verdict in [Verdict::Retry(s(1)), Verdict::HandBack] {
+    for verdict in [Verdict::Retry(s(1)), Verdict::HandBack, Verdict::PutOff(s(1))] {
         let id = put(&queue, job("stop").tenant("ada").at_err(Callback::closure("tell")), at(0)).await;
         let lease = take_one(&queue, at(0)).await;
         change(&queue, &[id], &Change::Cancel, at(1)).await;

@@ -72,11 +72,12 @@ impl SettleRow {
         }
     }
 
-    /// How the attempt ended that did not end the job.
-    fn attempt_end(&self) -> AttemptEnd {
+    /// How the attempt ended that did not end the job, if it is kept.
+    fn attempt_end(&self) -> Option<AttemptEnd> {
         match self.verdict {
-            Verdict::HandBack | Verdict::PutOff(_) => AttemptEnd::HandedBack,
-            _ => AttemptEnd::Failed,
+            Verdict::PutOff(_) => None,
+            Verdict::HandBack => Some(AttemptEnd::HandedBack),
+            _ => Some(AttemptEnd::Failed),
         }
     }
 }
@@ -158,14 +159,15 @@ async fn settle_again(
     for (row, now) in again {
         let Some(live) = cancelled.iter().find(|live| live.holds(row.key)) else { continue };
         let now = clock(connection, now).await?;
-        let kept = Kept { live, end: row.attempt_end(), outcome: row.outcome.as_deref() };
-        keep_attempts(connection, &[kept], now).await?;
+        let kept = row.attempt_end().map(|end| Kept { live, end, outcome: row.outcome.as_deref() });
+        keep_attempts(connection, kept.as_slice(), now).await?;
         happened.add(end_unrun(connection, &[(live, settlement::cancelled_unfinished())], now).await?);
         done.insert(row.key);
     }
     Ok(())
 }
 
+/// Of an attempt that is not kept the row forgets the worker, without which it is not read as one.
 async fn queue_again(connection: &mut PgConnection, rows: &[(&SettleRow, Now)]) -> Result<Done, Stop> {
     let wait = |row: &SettleRow| match row.verdict {
         Verdict::Retry(wait) | Verdict::PutOff(wait) => Some(millis(wait)),
@@ -181,14 +183,16 @@ async fn queue_again(connection: &mut PgConnection, rows: &[(&SettleRow, Now)]) 
          ), queued AS ( \
            UPDATE ampule.jobs j SET state = 0, lease_until = NULL, \
              run_at = coalesce(a.now + a.wait_ms * interval '1 ms', j.run_at), \
-             spared = j.spared + (a.outcome_end = 'handed_back')::integer, \
+             spared = j.spared + (coalesce(a.outcome_end, 'handed_back') = 'handed_back')::integer, \
+             worker = CASE WHEN a.outcome_end IS NULL THEN NULL ELSE j.worker END, \
              last_kind = coalesce(a.kind, j.last_kind), last_message = coalesce(a.message, j.last_message) \
            FROM a WHERE j.id = ANY ($1) AND j.id = a.id AND j.attempt = a.attempt AND j.worker = a.worker AND j.state = 1 \
              AND NOT j.cancel_asked \
-           RETURNING j.id, j.attempt, j.worker, j.started_at, a.now, a.outcome_end, a.outcome \
+           RETURNING j.id, j.attempt, a.worker, j.started_at, a.now, a.outcome_end, a.outcome \
          ), kept AS ( \
            INSERT INTO ampule.attempts (job, attempt, worker, started_at, ended_at, outcome_end, outcome) \
            SELECT id, attempt, worker, coalesce(started_at, now), now, outcome_end, outcome::json FROM queued \
+             WHERE outcome_end IS NOT NULL \
            ON CONFLICT (job, attempt) DO UPDATE SET worker = excluded.worker, started_at = excluded.started_at, \
              ended_at = excluded.ended_at, outcome_end = excluded.outcome_end, outcome = excluded.outcome \
          ) \
@@ -200,7 +204,7 @@ async fn queue_again(connection: &mut PgConnection, rows: &[(&SettleRow, Now)]) 
     .bind(rows.iter().map(|(row, _)| wait(row)).collect::<Vec<_>>())
     .bind(rows.iter().map(|(row, _)| row.kind.map(Kind::as_str)).collect::<Vec<_>>())
     .bind(rows.iter().map(|(row, _)| row.message.as_deref().map(text)).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(row, _)| row.attempt_end().as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(row, _)| row.attempt_end().map(AttemptEnd::as_str)).collect::<Vec<_>>())
     .bind(rows.iter().map(|(row, _)| row.outcome.as_deref()).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, now)| given(*now)).collect::<Vec<_>>())
     .fetch_all(connection)

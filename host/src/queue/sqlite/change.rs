@@ -133,11 +133,11 @@ fn retry(tx: &mut Tx<'_, '_>, id: JobId, states: &[State], document: Option<Stri
         _ => AttemptEnd::Failed,
     };
     let id = id.to_bytes();
-    // The last attempt stands here already if the job did not end with it.
+    // The last attempt stands here already if the job did not end with it, and nowhere if it was put off.
     tx.prepare(
         "INSERT INTO attempts (job, attempt, worker, started_at, ended_at, outcome_end, outcome) \
          SELECT id, attempt, worker, started_at, ended_at, ?2, outcome FROM ended WHERE id = ?1 AND attempt > 0 \
-         ON CONFLICT DO NOTHING",
+         AND worker IS NOT NULL ON CONFLICT DO NOTHING",
     )?
     .execute(params![id, end.as_str()])?;
     let (queue, tenant, language): (String, Option<String>, Option<String>) = tx

@@ -189,6 +189,12 @@ impl Live {
         Ok(())
     }
 
+    /// Forgets its present attempt, of which nothing is kept: without a worker the row is not read as one.
+    pub(super) fn forget_attempt(&self, tx: &Tx<'_, '_>) -> Result<(), Stop> {
+        tx.prepare("UPDATE jobs SET worker = NULL WHERE seq = ?1 AND state = 0")?.execute([self.seq])?;
+        Ok(())
+    }
+
     /// What is stored of it; nothing if that cannot be read, which is no reason not to end it.
     fn payload(&self, tx: &Tx<'_, '_>) -> Result<Option<Payload>, Stop> {
         let id = self.id.to_bytes();

@@ -62,9 +62,9 @@ fn settle_one(tx: &mut Tx<'_, '_>, row: &mut SettleRow, now: i64) -> Result<Sett
             again_unless_cancelled(tx, &live, Again { run_at: live.run_at, spared, kind, message }, now)?;
         }
         Verdict::PutOff(wait) => {
-            live.keep_attempt(tx, AttemptEnd::HandedBack, outcome, now)?;
             let (run_at, spared) = (now.saturating_add(millis(wait)), live.spared.saturating_add(1));
             again_unless_cancelled(tx, &live, Again { run_at, spared, kind, message }, now)?;
+            live.forget_attempt(tx)?;
         }
     }
     row.follow_up.as_mut().map_or(Ok(()), |follow_up| follow_up.follow(tx, now))?;

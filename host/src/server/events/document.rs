@@ -92,6 +92,12 @@ impl Queued {
         Queued { id: job.id, attempt: 0, at: Moment(job.enqueued_at), end: None, failure: None }
     }
 
+    /// After an attempt of which nothing was kept: it could not be done then.
+    pub(super) fn put_off(job: &Summary, attempt: u32) -> Self {
+        let at = Moment(job.started_at.unwrap_or(job.enqueued_at));
+        Queued { id: job.id, attempt, at, end: Some(AttemptEnd::HandedBack), failure: None }
+    }
+
     pub(super) fn again(job: &Summary, before: &Attempt) -> Self {
         let failure = before.outcome.as_ref().and_then(|outcome| outcome.result.as_ref().err());
         Queued {

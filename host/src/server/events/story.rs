@@ -130,6 +130,7 @@ fn ended(mut at: Cursor, record: &JobRecord) -> Line {
 fn queued(record: &JobRecord, at: Cursor) -> Chapter {
     Chapter::Queued(match attempt(record, at.attempt) {
         Some(attempt) => Queued::again(&record.summary, attempt),
+        None if at.attempt > 0 => Queued::put_off(&record.summary, at.attempt),
         None => Queued::first(&record.summary),
     })
 }

@@ -203,6 +203,20 @@ fn a_stream_that_watched_tells_what_one_that_came_late_does() {
 }
 
 #[test]
+fn an_attempt_that_was_put_off_while_somebody_watched_is_told_as_handed_back() {
+    let mut known = Known::queued();
+    known.start();
+    let watched = known.told(None, 2);
+    assert_eq!(watched.last().map(|(id, _)| id.as_str()), Some("1-0"));
+    known.record.attempts.clear();
+    known.record.summary.state = State::Queued;
+    let cursor = watched.last().map(|(id, _)| id.parse().expect("an id is a cursor"));
+    let told = known.told(cursor, 2);
+    let [(_, queued)] = &told[..] else { panic!("one line: {told:?}") };
+    assert!(queued.contains(r#""attempt":1,"#) && queued.contains(r#""end":"handed_back""#), "{queued}");
+}
+
+#[test]
 fn a_job_that_never_ran_ends_without_an_attempt() {
     let mut known = Known::queued();
     assert_eq!(known.names(), ["0-0 queued"]);
