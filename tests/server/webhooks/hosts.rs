@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ampule::JobId;
@@ -127,6 +127,54 @@ async fn a_crowd_before_the_resolver_costs_no_try() {
     scene.again(delivery).await;
     let record = scene.tried(delivery, 1).await;
     assert_eq!((record.summary.state, record.summary.tries), (State::Completed, 1));
+}
+
+/// A resolver that answers so many questions at once, and none about names of the slow.
+#[derive(Debug)]
+struct Slow(AtomicUsize);
+
+/// Fewer than a resolver answers at once, and more than one tenant may have of them.
+const QUESTIONS: usize = 24;
+
+impl Resolve for Slow {
+    fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a> {
+        Box::pin(async move {
+            if self.0.fetch_add(1, Ordering::SeqCst) >= QUESTIONS {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if name.starts_with("slow") {
+                std::future::pending::<()>().await;
+            }
+            self.0.fetch_sub(1, Ordering::SeqCst);
+            Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_whose_names_nobody_knows_leaves_questions_for_the_others() {
+    let prompt = Receiver::start([Reply::status(200, "")]).await;
+    let resolver = Arc::new(Slow(AtomicUsize::new(0)));
+    let mut settings = open();
+    settings.in_flight_wait = Duration::from_millis(10);
+    let scene = Scene::with_resolver(settings, resolver.clone()).await;
+    let to = |host: String| webhook(format!("http://{host}:{}/", prompt.address.port()));
+    let crowd = (0..SLOTS).map(|host| scene.job(to(format!("slow{host}.example"))).tenant("slow")).collect();
+    let crowd = scene.served.queue.enqueue(crowd, None).await.expect("enqueued");
+    until(async || {
+        let mut waiting = 0;
+        for job in &crowd {
+            let delivery = scene.delivery_of(job.id).await;
+            let delivery = scene.served.queue.get(delivery).await.expect("a queue").expect("a job");
+            waiting += usize::from(delivery.summary.attempt == 0);
+        }
+        (waiting == 0 && resolver.0.load(Ordering::SeqCst) >= 16).then_some(())
+    })
+    .await;
+    let told = scene.enqueue(scene.job(to("prompt.example".to_owned())).tenant("other")).await;
+    assert_eq!(scene.tried(told, 1).await.summary.state, State::Completed);
+    assert_eq!(resolver.0.load(Ordering::SeqCst), 16);
 }
 
 /// A delivery, once it was put off, which is no try.

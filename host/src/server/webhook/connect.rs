@@ -5,7 +5,6 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -16,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::bounded::Bounded;
 use super::fault::Fault;
-use super::resolve::Resolve;
+use super::resolve::{Questions, Turn};
 use super::settings::WebhookSettings;
 use super::target::Target;
 
@@ -33,26 +32,25 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Opens connections.
-#[derive(Clone)]
 pub(super) struct Connector {
-    pub(super) resolver: Arc<dyn Resolve>,
+    pub(super) questions: Questions,
     pub(super) tls: TlsConnector,
 }
 
 impl Connector {
     /// A connection to the target, encrypted if it says so.
-    pub(super) async fn connect(&self, target: &Target, settings: &WebhookSettings) -> Result<Box<dyn Stream>, Fault> {
-        let most = settings.connect_timeout.min(settings.timeout);
-        timeout(most, self.try_all(target, settings, most)).await.unwrap_or(Err(Fault::NoConnection(most)))
-    }
-
-    async fn try_all(
+    pub(super) async fn connect(
         &self,
         target: &Target,
+        turn: Turn,
         settings: &WebhookSettings,
-        most: Duration,
     ) -> Result<Box<dyn Stream>, Fault> {
-        let addresses = self.addresses(target, settings).await?;
+        let most = settings.connect_timeout.min(settings.timeout);
+        let connecting = async { self.try_all(target, self.addresses(target, turn, settings).await?, most).await };
+        timeout(most, connecting).await.unwrap_or(Err(Fault::NoConnection(most)))
+    }
+
+    async fn try_all(&self, target: &Target, addresses: Vec<IpAddr>, most: Duration) -> Result<Box<dyn Stream>, Fault> {
         // An address that does not answer leaves time for the others.
         let share = most / addresses.len().max(1) as u32;
         let mut fault = Fault::Unresolved;
@@ -67,10 +65,10 @@ impl Connector {
     }
 
     /// The addresses that the target has now and that pass.
-    async fn addresses(&self, target: &Target, settings: &WebhookSettings) -> Result<Vec<IpAddr>, Fault> {
+    async fn addresses(&self, target: &Target, turn: Turn, settings: &WebhookSettings) -> Result<Vec<IpAddr>, Fault> {
         let found = match target.address {
             Some(address) => vec![address],
-            None => self.resolver.resolve(&target.host).await.map_err(|error| {
+            None => self.questions.ask(&target.host, turn).await.map_err(|error| {
                 tracing::debug!(host = target.host, %error, "the host of a webhook has no address");
                 if error.kind() == ErrorKind::WouldBlock { Fault::Crowded } else { Fault::Unresolved }
             })?,

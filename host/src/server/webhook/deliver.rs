@@ -16,7 +16,7 @@ use super::connect::Connector;
 use super::fault::Fault;
 use super::in_flight::InFlight;
 use super::record::{Record, verdict};
-use super::resolve::{Resolve, SystemResolver};
+use super::resolve::{Questions, Resolve, SystemResolver, Turn};
 use super::secrets::Secrets;
 use super::settings::WebhookSettings;
 use super::target::Target;
@@ -72,7 +72,7 @@ impl Deliverer {
     ) -> io::Result<Arc<Self>> {
         let tls = tls::connector(settings.ca_file.as_deref())?;
         let secrets = Secrets::new(Arc::clone(&queue));
-        let connector = Connector { resolver, tls };
+        let connector = Connector { questions: Questions::new(resolver, settings.max_in_flight_per_tenant), tls };
         let by_host = InFlight::new(settings.max_in_flight_per_host);
         let by_tenant = InFlight::new(settings.max_in_flight_per_tenant);
         let inner = Inner { queue, secrets, connector, by_host, by_tenant, settings };
@@ -100,9 +100,11 @@ impl Inner {
             None => None,
         };
         let _of_host = self.by_host.take(&target.host, wait).await.ok_or_else(put_off)?;
+        let turn =
+            self.connector.questions.turn(&target, delivery.tenant.as_deref(), wait).await.ok_or_else(put_off)?;
         let request = self.request(&target, delivery).await.map_err(unsent)?;
         let start = Instant::now();
-        let answered = self.send(&target, request, start).await;
+        let answered = self.send(&target, turn, request, start).await;
         let record = Record::of(answered.as_ref().ok(), start.elapsed());
         log(delivery, &target, &record, answered.as_ref().err());
         match answered.map(|answer| verdict(answer.status)) {
@@ -113,8 +115,14 @@ impl Inner {
         }
     }
 
-    async fn send(&self, target: &Target, request: Request<Full<Bytes>>, start: Instant) -> Result<Answer, Fault> {
-        let stream = self.connector.connect(target, &self.settings).await?;
+    async fn send(
+        &self,
+        target: &Target,
+        turn: Turn,
+        request: Request<Full<Bytes>>,
+        start: Instant,
+    ) -> Result<Answer, Fault> {
+        let stream = self.connector.connect(target, turn, &self.settings).await?;
         exchange(stream, request, (start, self.settings.timeout)).await
     }
 

@@ -12,12 +12,13 @@ use tokio::time::timeout;
 pub(super) struct InFlight {
     all: Arc<Mutex<ByName>>,
     most: usize,
+    most_waiting: usize,
 }
 
 type ByName = HashMap<String, Arc<Line>>;
 
-/// Those that send, and those that wait for their turn: as many as may send. Who waits keeps a slot of the worker, so a
-/// crowd before one receiver must not wait.
+/// Those that send, and those that wait for their turn. Who waits keeps a slot of the worker, so a crowd before one
+/// receiver must not wait.
 #[derive(Debug)]
 struct Line {
     sending: Arc<Semaphore>,
@@ -34,14 +35,19 @@ pub(super) struct Place {
 }
 
 impl InFlight {
+    /// As many of each as this, and as many more that wait.
     pub(super) fn new(most_of_each: usize) -> Self {
-        InFlight { all: Arc::default(), most: most_of_each }
+        InFlight::with_waiting(most_of_each, most_of_each)
+    }
+
+    pub(super) fn with_waiting(most: usize, most_waiting: usize) -> Self {
+        InFlight { all: Arc::default(), most, most_waiting }
     }
 
     /// A place among those that send to this host or for this tenant: at once, or if one is free in time and not as
-    /// many wait for it already.
+    /// many wait for it already as may.
     pub(super) async fn take(&self, name: &str, wait: Duration) -> Option<Place> {
-        let line = Arc::clone(lock(&self.all).entry(name.to_owned()).or_insert_with(|| Line::of(self.most)));
+        let line = Arc::clone(lock(&self.all).entry(name.to_owned()).or_insert_with(|| Line::of(self)));
         let mut place = Place { all: Arc::clone(&self.all), name: name.to_owned(), line, permit: None };
         place.permit = Some(place.line.turn(wait).await?);
         Some(place)
@@ -49,8 +55,9 @@ impl InFlight {
 }
 
 impl Line {
-    fn of(most: usize) -> Arc<Self> {
-        Arc::new(Line { sending: Arc::new(Semaphore::new(most)), waiting: Semaphore::new(most) })
+    fn of(bounds: &InFlight) -> Arc<Self> {
+        let (sending, waiting) = (Semaphore::new(bounds.most), Semaphore::new(bounds.most_waiting));
+        Arc::new(Line { sending: Arc::new(sending), waiting })
     }
 
     async fn turn(&self, wait: Duration) -> Option<OwnedSemaphorePermit> {

@@ -6,12 +6,20 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
+
+use super::in_flight::{InFlight, Place};
+use super::target::Target;
 
 /// Questions at once: each has a thread for as long as the system's resolver takes, which nothing can stop. A quarter of
 /// the threads that tokio has for such.
 const MAX_QUESTIONS: usize = 128;
+
+/// And for one tenant, or for one name of no tenant's: who has servers of
+/// names that do not answer leaves the others seven eighths.
+const MAX_QUESTIONS_OF_EACH: usize = 16;
 
 /// The answer, in time.
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
@@ -21,6 +29,47 @@ pub trait Resolve: fmt::Debug + Send + Sync + 'static {
     /// The addresses of a name, in the order in which they are to be tried. [`io::ErrorKind::WouldBlock`] if as much is
     /// asked as may be at once: the delivery is put off then, which counts as no try.
     fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a>;
+}
+
+/// The questions that go on.
+#[derive(Debug)]
+pub(super) struct Questions {
+    resolver: Arc<dyn Resolve>,
+    under_way: InFlight,
+}
+
+/// The right to one question; a target that names an address needs none.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _place: Option<Place>,
+}
+
+impl Questions {
+    /// So many wait for their turn as tries go on at once for one tenant: each of those has a slot already.
+    pub(super) fn new(resolver: Arc<dyn Resolve>, most_waiting: usize) -> Self {
+        Questions { resolver, under_way: InFlight::with_waiting(MAX_QUESTIONS_OF_EACH, most_waiting) }
+    }
+
+    /// A turn among those that ask for this tenant, or for this name, if one comes in time.
+    pub(super) async fn turn(&self, target: &Target, tenant: Option<&str>, wait: Duration) -> Option<Turn> {
+        if target.address.is_some() {
+            return Some(Turn { _place: None });
+        }
+        // No name of a host has a colon.
+        let name = tenant.map_or_else(|| target.host.clone(), |tenant| format!("tenant:{tenant}"));
+        Some(Turn { _place: Some(self.under_way.take(&name, wait).await?) })
+    }
+
+    /// The addresses of a name.
+    pub(super) async fn ask(&self, host: &str, turn: Turn) -> io::Result<Vec<IpAddr>> {
+        let (resolver, host) = (Arc::clone(&self.resolver), host.to_owned());
+        let asked = tokio::spawn(async move {
+            // Given back when the resolver is done, not when nobody waits for it any more: it may keep a thread so long.
+            let _turn = turn;
+            resolver.resolve(&host).await
+        });
+        asked.await.map_err(io::Error::other)?
+    }
 }
 
 /// What the system's resolver says.
@@ -48,5 +97,39 @@ impl Resolve for SystemResolver {
             });
             asked.await.map_err(io::Error::other)?
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::WebhookSettings;
+    use super::*;
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Resolve for Silent {
+        fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_that_nobody_waits_for_any_more_keeps_its_turn_and_nobody_elses() {
+        let questions = Questions::new(Arc::new(Silent), 64);
+        let target = |url: &str| Target::parse(url, &WebhookSettings::default()).expect("a target");
+        let (named, addressed) = (target("https://example.com"), target("https://1.1.1.1"));
+        let turn = async |target, tenant| questions.turn(target, tenant, Duration::ZERO).await;
+        for tenant in [Some("slow"), None] {
+            for _ in 0..MAX_QUESTIONS_OF_EACH {
+                let turn = turn(&named, tenant).await.expect("a turn");
+                let asked = questions.ask("example.com", turn);
+                assert!(tokio::time::timeout(Duration::from_millis(1), asked).await.is_err(), "it never answers");
+            }
+            assert!(turn(&named, tenant).await.is_none());
+            assert!(turn(&addressed, tenant).await.is_some(), "nobody is asked for that");
+        }
+        assert!(turn(&named, Some("other")).await.is_some());
+        assert!(turn(&target("https://example.org"), None).await.is_some());
     }
 }
