@@ -134,7 +134,7 @@ impl Drop for Delivery {
     fn drop(&mut self) {
         self.deliver(|_, outcome| {
             let failure = Failure::new(Kind::Callback, "not called: the caller's runtime has shut down");
-            tracing::error!(job_id = %outcome.id, message = failure.message, "callback failed");
+            tracing::error!(job_id = %outcome.id, failure = failure.message, "callback failed");
             vec![failure]
         });
     }
@@ -158,11 +158,11 @@ fn call_back(callbacks: Callbacks, outcome: &Outcome) -> Vec<Failure> {
     match at_err {
         None => {
             let backtrace = failure.backtrace.as_ref().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(job_id = %outcome.id, kind = %failure.kind, message = failure.message, backtrace, "job failed");
+            tracing::error!(job_id = %outcome.id, kind = %failure.kind, failure = failure.message, backtrace, "job failed");
         }
         Some(at_err) => {
             if let Err(failure) = guarded("at_err", || at_err(failure, at_err_kwargs)) {
-                tracing::error!(job_id = %outcome.id, message = failure.message, "callback failed");
+                tracing::error!(job_id = %outcome.id, failure = failure.message, "callback failed");
                 failures.push(failure);
             }
         }

@@ -82,6 +82,21 @@ async fn with_at_err_a_failure_is_not_logged_as_an_error() {
     assert_eq!(log::lines_with(&outcome.id.to_string()), [""; 0]);
 }
 
+#[tokio::test]
+async fn what_a_failure_says_stays_on_its_line_of_the_log() {
+    log::listen();
+    let (runner, forged) = (runner(), "no\nERROR FORGED");
+    let failing = runner.run_thread(Closure::new(move || Err::<(), _>(forged))).expect("the closure is accepted");
+    let program = load(&runner, &returning(&["1"])).await;
+    let untold = run(&runner, Job::new(&program).at_return(move |_, _| Err(forged))).await;
+    let call = Job::new(&program).at_return(move |_, _| Err(forged)).at_err(move |_, _| Err(forged));
+    let told = run(&runner, call).await;
+    for id in [ended(failing).await.id, untold.id, told.id] {
+        let lines = log::lines_with(&id.to_string());
+        assert!(lines.len() == 1 && lines[0].contains("no\\nERROR FORGED"), "{lines:?}");
+    }
+}
+
 // Callbacks that fail themselves.
 
 #[tokio::test]

@@ -11,7 +11,10 @@ use super::super::asked;
 use super::super::body::Json;
 use super::super::problem::{Problem, Result};
 use super::super::trace::Trace;
+use crate::call::Call;
+use crate::failure::{Failure, Kind};
 use crate::handle::Control;
+use crate::job::JobId;
 use crate::wire::{RunDocument, RunRequest};
 
 /// Says how the run ended, for whoever does not read the body.
@@ -62,13 +65,17 @@ async fn run_job(
         Some(digest) => Some(app.programs.loaded(digest).await?),
         None => None,
     };
-    let handle = app.runner.run_inline(job)?;
+    // Whoever asked is told how it ended.
+    let handle = app.runner.run_inline(Call::from(job).quiet())?;
     if let Some(trace) = trace {
         tracing::debug!(job_id = %handle.id(), trace, tenant = principal.tenant, "a run was asked for");
     }
     let mut stop = StopOnDrop(Some(handle.control()));
     let outcome = handle.await;
     stop.0 = None;
+    if let Err(failure) = &outcome.result {
+        log_failure(outcome.id, principal.tenant.as_deref(), failure);
+    }
     let result = match &outcome.result {
         Ok(_) => "returned",
         Err(failure) if failure.kind.is_refusal() => return Err(Problem::of_failure(failure)),
@@ -77,4 +84,13 @@ async fn run_job(
     let mut response = Json(RunDocument::from(outcome)).into_response();
     response.headers_mut().insert(RESULT, HeaderValue::from_static(result));
     Ok(response)
+}
+
+/// The client is told of every failure; what the host did wrong is for whoever operates it to know too.
+fn log_failure(id: JobId, tenant: Option<&str>, failure: &Failure) {
+    let (kind, message) = (failure.kind.as_str(), failure.message.as_str());
+    match failure.kind {
+        Kind::Host => tracing::error!(job_id = %id, tenant, kind, failure = message, "run failed"),
+        _ => tracing::debug!(job_id = %id, tenant, kind, failure = message, "run failed"),
+    }
 }

@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use super::super::shell::{Shell, fixture};
 use super::Server;
 
@@ -118,5 +120,24 @@ fn what_a_job_says_cannot_be_taken_for_more_than_a_part_of_one_line_of_the_log()
         }
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+}
+
+#[test]
+fn what_a_run_says_forges_no_line_of_the_log_and_is_told_to_its_client_alone_unless_asked() {
+    let shell = Shell::with_interpreters();
+    let forged = "FORGED\n2026-11-23T11:00:00Z ERROR FORGED";
+    let source = format!("throw new Error({})", serde_json::json!(forged));
+    let body = serde_json::json!({ "language": "javascript", "source": source }).to_string();
+    for (level, told) in [("warn", 0), ("debug", 1)] {
+        let server = Server::start(&shell, &["--no-work", "--set", &format!("log.level={level}")]);
+        let token = server.token();
+        let answer = server.ask(&token, "POST", "/v1/run", body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["failure"]["message"], forged);
+        server.signal(Signal::TERM);
+        let lines: Vec<String> = server.lines.iter().filter(|line| line.contains("FORGED")).collect();
+        assert_eq!(lines.len(), told, "{lines:?}");
+        assert!(lines.iter().all(|line| line.contains("run failed") && line.contains("\\n2026")), "{lines:?}");
     }
 }
