@@ -22,13 +22,70 @@ fn lists(text: &str, before: &str) -> Vec<Vec<String>> {
     lists.map(|list| serde_json::from_str(list).unwrap_or_else(|error| panic!("{list}: {error}"))).collect()
 }
 
+/// The values of a unit's key.
+fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
+    unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+}
+
+/// The commands of a text, each on one line, with what continues it.
+fn commands(text: &str) -> Vec<String> {
+    text.replace("\\\n", "").lines().map(str::to_owned).collect()
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
 #[test]
 fn the_unit_starts_what_there_is() {
     let unit = read("ampule.service");
-    let starts: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
+    let starts = values(&unit, "ExecStart");
     assert_eq!(starts.len(), 1, "{starts:?}");
-    let words: Vec<String> = starts[0].split(' ').skip(1).map(str::to_owned).collect();
-    parses(&words);
+    parses(&words(starts[0])[1..]);
+}
+
+#[test]
+fn the_unit_leaves_it_to_the_file_what_the_file_can_say() {
+    let unit = read("ampule.service");
+    let start = "/usr/local/bin/ampule serve --config ${CREDENTIALS_DIRECTORY}/ampule.toml";
+    assert_eq!(values(&unit, "ExecStart"), [start], "flags go before the file");
+    let variables = values(&unit, "Environment");
+    assert!(variables.iter().all(|variable| !variable.starts_with("AMPULE_")), "{variables:?} go before the file");
+    // The service's user cannot read what root installed: it is handed over.
+    assert_eq!(values(&unit, "LoadCredential"), ["ampule.toml:/etc/ampule/ampule.toml"]);
+    for text in [unit, read("README.md")] {
+        assert!(
+            text.contains("ampule.toml /etc/ampule/ampule.toml\n"),
+            "it is installed where it is looked for: {text}"
+        );
+    }
+}
+
+#[test]
+fn the_first_token_is_made_as_the_units_user_on_the_units_queue() {
+    let unit = read("ampule.service");
+    let commands = commands(&read("README.md"));
+    let command = commands.iter().find(|line| line.starts_with("systemd-run ")).expect("a command");
+    let (settings, call) = command.split_once("/usr/local/bin/ampule ").expect("a call");
+    parses(&words(call));
+    let properties: Vec<&str> = settings.split("--property ").skip(1).map(str::trim).collect();
+    for property in &properties {
+        assert!(unit.lines().any(|line| line == *property), "{property}");
+    }
+    for key in ["DynamicUser", "User", "StateDirectory", "StateDirectoryMode", "WorkingDirectory", "UMask"] {
+        assert!(properties.iter().any(|property| property.split('=').next() == Some(key)), "{key}");
+    }
+}
+
+#[test]
+fn what_was_made_here_goes_into_no_image() {
+    let ignored = read("../.dockerignore");
+    let made = read("../.gitignore");
+    let made = made.lines().map(|line| line.trim_matches('/').rsplit('/').next().unwrap_or_default());
+    for name in made.chain([".git", "*.db"]) {
+        let patterns = [name.to_owned(), format!("**/{name}")];
+        assert!(ignored.lines().any(|line| patterns.iter().any(|pattern| pattern == line)), "{name}");
+    }
 }
 
 #[test]
@@ -48,6 +105,6 @@ fn the_recipe_calls_what_there_is() {
     let lines: Vec<&str> = lines.map(|line| line.split(['#', '&']).next().unwrap_or_default().trim()).collect();
     assert!(lines.len() >= 4, "{lines:?}");
     for line in lines {
-        parses(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        parses(&words(line));
     }
 }
