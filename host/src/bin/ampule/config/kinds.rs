@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -166,25 +167,35 @@ fn queue_url(given: &Given) -> Result<String, String> {
     text.parse::<ampule::queue::QueueUrl>().map(|_| text).map_err(|error| error.to_string())
 }
 
-/// The URL without what stands between the user's name and `@`.
+/// The URL without its password, which may hold any sign: whatever may be a part of it is not shown.
 fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
-    let address = match address.rsplit_once('@') {
-        Some((user, host)) => match user.split_once(':') {
-            Some((user, _)) => format!("{user}:***@{host}"),
-            None => address.to_owned(),
-        },
-        None => address.to_owned(),
-    };
-    let query = query.map(|query| {
-        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, _)) if name.contains("password") => format!("{name}=***"),
-            _ => pair.to_owned(),
-        });
-        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+    let mut secrets = passwords_of_query(rest);
+    if let (Some(colon), Some(at)) = (rest.find(':'), rest.rfind('@')) {
+        secrets.push(colon + 1..at);
+    }
+    secrets.sort_by_key(|secret| secret.start);
+    let (mut shown, mut end) = (format!("{scheme}://"), 0);
+    for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+        if secret.start >= end {
+            shown.push_str(&rest[end..secret.start]);
+            shown.push_str("***");
+        }
+        end = end.max(secret.end);
+    }
+    shown + &rest[end..]
+}
+
+/// Where the values stand of all pairs whose name is that of a password.
+fn passwords_of_query(rest: &str) -> Vec<Range<usize>> {
+    let signs = rest.match_indices(['?', '&']);
+    let values = signs.filter_map(|(sign, _)| {
+        let pair = rest[sign + 1..].split('&').next().unwrap_or_default();
+        let (name, value) = pair.split_once('=').filter(|(name, _)| name.to_lowercase().contains("password"))?;
+        let start = sign + 2 + name.len();
+        Some(start..start + value.len())
     });
-    format!("{scheme}://{address}{}", query.unwrap_or_default())
+    values.collect()
 }
 
 /// A basic string of TOML, whose escapes are those of JSON.
@@ -247,10 +258,27 @@ mod tests {
             ("postgres://ada:s3cr3t@db/jobs", "postgres://ada:***@db/jobs"),
             ("postgres://ada:a@b@db/jobs?sslmode=require", "postgres://ada:***@db/jobs?sslmode=require"),
             ("postgres://db/jobs?user=a&password=s3cr3t", "postgres://db/jobs?user=a&password=***"),
+            ("postgres://db/jobs?password=a@b?c&user=a@b", "postgres://db/jobs?password=***&user=a@b"),
+            ("postgres://ada@db:5432/jobs", "postgres://ada@db:5432/jobs"),
             ("sqlite:ampule.db", "sqlite:ampule.db"),
+            ("sqlite:a@b?c", "sqlite:a@b?c"),
         ] {
             assert_eq!((URL.show)(&url.to_owned()), format!("{shown:?}"));
         }
+    }
+
+    #[test]
+    fn a_password_is_never_shown_whatever_signs_it_has() {
+        let hides = |url: &str| !masked(url).contains("s3") && !masked(url).contains("cr3t");
+        for sign in ["?", "#", "/", "@", " ", ":", "%", "?password=", "://"] {
+            let url = format!("postgres://ada:s3{sign}cr3t@db/jobs");
+            assert!(hides(&url) && masked(&url).starts_with("postgres://ada:***"), "{}", masked(&url));
+            for host in ["db", "db:5432", "ada@db:5432", "ada:s3cr3t@db"] {
+                let url = format!("postgres://{host}/jobs?sslmode=require&password=s3{sign}cr3t");
+                assert!(hides(&url), "{}", masked(&url));
+            }
+        }
+        assert_eq!(masked("postgres://ada:s3?#/@& cr3t@db/jobs"), "postgres://ada:***@db/jobs");
     }
 
     #[test]
