@@ -99,6 +99,18 @@ fn containers_start_what_there_is() {
 }
 
 #[test]
+fn the_server_and_its_workers_read_one_file_in_containers() {
+    let compose = read("compose.yaml");
+    let file = "/etc/ampule/ampule.toml";
+    assert!(
+        compose.contains(&format!("AMPULE_CONFIG: {file}\n")) && compose.contains(&format!("./ampule.toml:{file}:ro"))
+    );
+    let services = compose.matches("<<: *ampule").count();
+    assert_eq!(services, 3, "a server, a worker, a token: all take over where the file is");
+    assert_eq!(compose.matches("volumes: [").count(), 2, "none has volumes of its own but PostgreSQL");
+}
+
+#[test]
 fn the_recipe_calls_what_there_is() {
     let recipe = read("README.md");
     let lines = recipe.lines().filter_map(|line| line.strip_prefix("ampule "));

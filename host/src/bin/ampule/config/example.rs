@@ -15,6 +15,9 @@ const HEAD: &str = "\
 #
 # Flags go before variables, variables before this file. The variable of `server.listen` is AMPULE_SERVER_LISTEN, and so
 # on for every key. `ampule config` prints what is in force and where each value comes from.
+#
+# Servers and workers read the same file: `[webhooks]` and `runner.allow_dir` count on a server, which takes jobs in, and
+# on every worker, which delivers and runs them.
 
 ";
 
