@@ -261,3 +261,27 @@ async fn whoever_guesses_is_slowed_down_and_a_good_token_from_the_same_address_p
     let nothing = Answered::of(served.client.get(format!("{}{PATH}", served.base))).await;
     assert_eq!(nothing.status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_token_that_nobody_has_used_yet_passes_in_a_crowd_of_guessers() {
+    let served = idle().await;
+    for number in 0..20 {
+        assert_eq!(status(&served, &served.base, &guess(number)).await, StatusCode::UNAUTHORIZED, "{number}");
+    }
+    let mut good = Vec::new();
+    for _ in 0..20 {
+        good.push(served.token(Role::Read, None).await);
+    }
+    let ask = |token: String| {
+        let request = served.client.get(format!("{}{PATH}", served.base)).bearer_auth(token);
+        tokio::spawn(async move { Answered::of(request).await.status })
+    };
+    let guessing: Vec<_> = (100..400).map(|number| ask(guess(number))).collect();
+    let passing: Vec<_> = good.into_iter().map(ask).collect();
+    for asked in passing {
+        assert_eq!(asked.await.expect("no panic"), StatusCode::OK);
+    }
+    for asked in guessing {
+        assert_eq!(asked.await.expect("no panic"), StatusCode::TOO_MANY_REQUESTS);
+    }
+}

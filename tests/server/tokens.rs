@@ -200,4 +200,16 @@ async fn the_tokens_of_a_tenant_are_bounded_and_anothers_are_not_its_affair() {
     assert_eq!((refused.status, &refused.body["field"]), (StatusCode::BAD_REQUEST, &"tenant".into()));
     assert_eq!(served.post("/v1/tokens", &body("other")).await.status, StatusCode::CREATED);
     assert_eq!(names(&served, &served.admin).await.len(), 1_002, "the list has more than one page");
+    for id in ["000000000007", "000000000999"] {
+        let mut over = served.queue.entry(&key(id.to_owned())).await.unwrap().unwrap();
+        over.document["expires_at"] = over.document["made_at"].clone();
+        let expected = ampule::queue::Expected::Revision(over.revision);
+        assert!(served.queue.put_entry(&over, expected, None).await.unwrap());
+    }
+    for _ in 0..2 {
+        assert_eq!(served.post("/v1/tokens", &body("acme")).await.status, StatusCode::CREATED, "in the place of one");
+    }
+    assert_eq!(served.post("/v1/tokens", &body("acme")).await.status, StatusCode::BAD_REQUEST);
+    let listed = tokens.list().await.unwrap();
+    assert!(listed.len() == 1_002 && listed.iter().all(|token| token.id != "000000000007"), "{}", listed.len());
 }

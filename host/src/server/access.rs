@@ -117,7 +117,10 @@ impl Access {
         match self.lookup.find(id, is_suspect).await {
             Ok(found) => Ok(found.filter(|known| known.hash == Hash::of(text))),
             Err(NotLooked::Queue(error)) => Err(error.into()),
-            Err(NotLooked::Crowded) => Err(slow_down(Duration::from_secs(1))),
+            Err(NotLooked::Crowded) => {
+                let detail = "too many unknown tokens of this address are being looked up; whether this one is good is not known";
+                Err(Problem::new(Code::TooManyRequests, detail).retry_after(1))
+            }
         }
     }
 

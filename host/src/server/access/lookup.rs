@@ -19,9 +19,10 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(2_500);
 /// Looks at once. Those who wait for one find its answer in the cache.
 const MAX_LOOKS: usize = 8;
-/// Looks at once for all peers that had too many failures, and how many of them may wait for it.
+/// Looks at once for all peers that had too many failures, and how many of them may wait for it. A good token behind the
+/// same proxy waits with them, so there is room for a crowd: each look takes a millisecond.
 const MAX_SUSPECT_LOOKS: usize = 1;
-const MAX_SUSPECTS: usize = 64;
+const MAX_SUSPECTS: usize = 512;
 
 /// Why a token was not looked for.
 #[derive(Debug)]

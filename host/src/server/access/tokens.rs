@@ -11,7 +11,8 @@ const KIND: &str = "token";
 /// The id of the first token: always the same, so that of two servers that start together one makes it. No random id
 /// has a `0`.
 const FIRST_ID: &str = "firsttoken00";
-/// The most tokens of one tenant, and of those without one: whoever makes them in a loop is stopped.
+/// The most tokens of one tenant, and of those without one: whoever makes them in a loop is stopped. Those that are over
+/// make room for others.
 const MAX_TOKENS: usize = 1_000;
 
 /// The tokens of a queue.
@@ -35,7 +36,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a name or a tenant that breaks a rule, an end that has passed, and the thousand-and-first
-    /// token of a tenant; else the queue's.
+    /// token of a tenant, where those that are over do not count; else the queue's.
     pub async fn make(
         &self,
         name: &str,
@@ -49,15 +50,29 @@ impl Tokens {
         if let Some(end) = expires_at.filter(|end| *end <= made_at) {
             return Err(Error::invalid("expires", "a moment in the future", end.to_string()));
         }
-        let of_tenant = self.list().await?.iter().filter(|token| token.tenant == tenant).count();
-        if of_tenant >= MAX_TOKENS {
-            return Err(Error::invalid("tenant", format!("at most {MAX_TOKENS} tokens; revoke some"), "as many"));
-        }
+        self.make_room(tenant.as_deref(), made_at).await?;
         let (token, text) = new(fresh_id(), name, role, tenant, made_at, expires_at);
         if self.0.put_entry(&entry(&token), Expected::Nothing, None).await? {
             return Ok((token, text));
         }
         Err(Error::Unavailable("the id of a new token was taken; try again".to_owned()))
+    }
+
+    /// Refuses one token more than a tenant may have. Those that are over do not count, and go when there are too many of
+    /// them, those first that have been over for the longest time.
+    async fn make_room(&self, tenant: Option<&str>, now: Timestamp) -> Result<(), Error> {
+        let mut tokens = self.list().await?;
+        tokens.retain(|token| token.tenant.as_deref() == tenant);
+        let too_many = (tokens.len() + 1).saturating_sub(MAX_TOKENS);
+        tokens.retain(|token| token.is_over(now));
+        if tokens.len() < too_many {
+            return Err(Error::invalid("tenant", format!("at most {MAX_TOKENS} tokens; revoke some"), "as many"));
+        }
+        tokens.sort_by_key(|token| token.expires_at);
+        for token in tokens.iter().take(too_many) {
+            self.revoke(&token.id).await?;
+        }
+        Ok(())
     }
 
     /// Makes the token that a new server starts with: an admin's without a tenant, named `first`. None if there is any
@@ -75,7 +90,7 @@ impl Tokens {
         Ok(is_made.then_some((token, text)))
     }
 
-    /// Every token, oldest first, those that are over too.
+    /// Every token, oldest first, with those that are over, as far as they are kept.
     ///
     /// # Errors
     /// The queue's.

@@ -7,13 +7,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 const MOST: usize = 200;
 
 /// What stands for all that came later.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// The values of one label.
 #[derive(Debug, Default)]
 pub(super) struct Bounded(RwLock<HashSet<Arc<str>>>);
 
 impl Bounded {
+    /// Whether the value is told apart from others.
+    pub(super) fn tells_apart(&self, value: &str) -> bool {
+        &*self.label(value) != OTHER
+    }
+
     /// The value, or `other`.
     pub(super) fn label(&self, value: &str) -> Arc<str> {
         if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(value) {
