@@ -140,23 +140,49 @@ impl Grants {
 
     /// Refuses grants that no run could be given.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let mut guests: Vec<&str> = Vec::with_capacity(self.directories.len());
-        for directory in &self.directories {
-            if directory.guest.is_empty() || guests.contains(&directory.guest.as_str()) {
-                let found = format!("guest path {:?} is empty or given twice", directory.guest);
-                return Err(Error::Grant(found));
+        match self.fault() {
+            Some(GrantFault { field, expected, found }) => {
+                Err(Error::Grant(format!("`{field}`: expected {expected}, found {found}")))
             }
-            guests.push(&directory.guest);
-        }
-        let texts = self.args.iter().chain(self.env.keys()).chain(self.env.values());
-        let bad_name = self.env.keys().find(|name| name.is_empty() || name.contains('='));
-        match texts.into_iter().find(|text| text.contains('\0')).or(bad_name) {
-            Some(text) => Err(Error::Grant(format!(
-                "expected arguments and environment without NUL and names without `=`, found {text:?}"
-            ))),
             None => Ok(()),
         }
     }
+
+    /// What of them no run could be given.
+    pub(crate) fn fault(&self) -> Option<GrantFault> {
+        let mut guests: Vec<&str> = Vec::with_capacity(self.directories.len());
+        for Directory { guest, .. } in &self.directories {
+            if guest.is_empty() || guests.contains(&guest.as_str()) {
+                let expected = "guest paths that are not empty, each once";
+                return Some(GrantFault {
+                    field: "dir",
+                    expected,
+                    found: format!("{guest:?}, which is empty or given twice"),
+                });
+            }
+            guests.push(guest);
+        }
+        if let Some(argument) = self.args.iter().find(|argument| argument.contains('\0')) {
+            let expected = "arguments without a NUL";
+            return Some(GrantFault { field: "args", expected, found: format!("{argument:?}") });
+        }
+        let is_bad =
+            |(name, value): &(&String, &String)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0');
+        self.env.iter().find(is_bad).map(|(name, _)| {
+            // A value may be a secret.
+            let expected = "variables without a NUL, whose names are not empty and without `=`";
+            GrantFault { field: "env", expected, found: format!("one of the name {name:?}") }
+        })
+    }
+}
+
+/// A grant that no run could be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GrantFault {
+    /// What requests and options call it.
+    pub(crate) field: &'static str,
+    pub(crate) expected: &'static str,
+    pub(crate) found: String,
 }
 
 /// What jobs may ask for. Everything by default, for whoever embeds a runner writes the jobs; narrow it where

@@ -221,14 +221,15 @@ impl Default for ProgramLimits {
     }
 }
 
-/// A duration as whole milliseconds, as it stands in JSON.
+/// A duration as whole milliseconds, rounded up, as it stands in JSON: what is more than none stays more than none.
 mod milliseconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        let milliseconds = value.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        let whole = |duration: Duration| duration.as_nanos().div_ceil(1_000_000);
+        let milliseconds = value.map(|duration| u64::try_from(whole(duration)).unwrap_or(u64::MAX));
         milliseconds.serialize(serializer)
     }
 
@@ -263,5 +264,7 @@ mod tests {
         let json = serde_json::to_string(&job).expect("plain data");
         assert_eq!(json, r#"{"timeout_ms":1500}"#);
         assert_eq!(serde_json::from_str::<LimitOverrides>(&json).expect("what was written"), job);
+        let short = LimitOverrides { timeout: Some(Duration::from_nanos(1)), ..LimitOverrides::default() };
+        assert_eq!(serde_json::to_string(&short).expect("plain data"), r#"{"timeout_ms":1}"#);
     }
 }

@@ -37,8 +37,8 @@ pub use self::entry::{Entry, EntryKey, Expected};
 pub use self::error::Error;
 pub use self::filter::{Filter, Page};
 pub use self::lease::{Claim, Claimed, Lease, LeaseKey, Queues, Renewed, WorkerId};
-pub(crate) use self::new_job::check_name;
 pub use self::new_job::{Enqueued, NewJob, Payload, Start, Unique, UniqueScope, Work};
+pub(crate) use self::new_job::{YEARS, check_name, check_part};
 pub use self::open::{QueueUrl, open};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresQueue;

@@ -12,9 +12,10 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     Ok(Duration::from_millis(u64::deserialize(deserializer)?))
 }
 
-/// A duration in milliseconds, cut at what a database can add to an instant: some three hundred years.
+/// A duration in milliseconds, rounded up, so that what is more than none stays more than none; and cut at what a database
+/// can add to an instant: some three hundred years.
 pub(super) fn of(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 53)
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).min(1 << 53)
 }
 
 /// The same for lists and for what may be missing.

@@ -1,14 +1,18 @@
 //! What is asked of a queue for one job: the work, and the terms on which it waits.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use chrono::Datelike as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::callback::{Callback, Delivery};
 use super::retry::RetryPolicy;
 use super::{Error, Timestamp, milliseconds};
+use crate::grants::GrantFault;
 use crate::job::{Digest, Job, JobId, ProgramRef};
+use crate::limits::Limits;
 
 /// How deep kwargs may be nested: as deep as JSON text is read.
 const MAX_DEPTH: usize = 128;
@@ -20,6 +24,9 @@ const MAX_KEY_BYTES: usize = 500;
 const MAX_TAGS: usize = 20;
 /// The furthest that a job may be put off: ten years.
 const MAX_DELAY: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// The years in UTC of moments that are taken in: RFC 3339 writes no more than four digits, so nobody could read back
+/// what is further off; and nothing was due before computers counted.
+pub(crate) const YEARS: RangeInclusive<i32> = 1970..=9999;
 /// The queue of jobs that name none.
 const DEFAULT_QUEUE: &str = "default";
 /// What the queues of deliveries begin with. Nobody else's may.
@@ -276,10 +283,15 @@ impl NewJob {
         self.tenant.as_deref().map_or(Ok(()), |tenant| check_name("tenant", tenant))?;
         self.tags.iter().try_for_each(|tag| check_name("tag", tag))?;
         if self.tags.len() > MAX_TAGS {
-            return Err(Error::invalid("tags", format!("at most {MAX_TAGS}"), self.tags.len().to_string()));
+            return Err(Error::invalid("tag", format!("at most {MAX_TAGS} of them"), self.tags.len().to_string()));
         }
         if let Some(unique) = &self.unique {
             unique.check()?;
+        }
+        if let Start::At(moment) = self.start
+            && !YEARS.contains(&moment.year())
+        {
+            return Err(Error::invalid("at", "a moment from 1970 to 9999 in UTC", moment.to_string()));
         }
         let delay = if let Start::After(delay) = self.start { delay } else { Duration::ZERO };
         for (field, duration) in [("delay", delay), ("start_before", self.start_before.unwrap_or_default())] {
@@ -356,12 +368,13 @@ fn check_job(job: &Job) -> Result<(), Error> {
     if job.kwargs.as_object().values().any(|value| is_deeper(value, MAX_DEPTH)) {
         return Err(Error::invalid("kwargs", format!("at most {MAX_DEPTH} levels"), "more"));
     }
-    let refused = |error: crate::error::Error| match error {
+    if let Some(GrantFault { field, expected, found }) = job.grants.fault() {
+        return Err(Error::invalid(field, expected, found));
+    }
+    job.limits.over(&Limits::default()).check().map_err(|error| match error {
         crate::error::Error::Limit { field, expected, found } => Error::Invalid { field, expected, found },
-        other => Error::invalid("grants", "grants that a run can be given", other.to_string()),
-    };
-    job.limits.over(&crate::limits::Limits::default()).check().map_err(refused)?;
-    job.grants.check().map_err(refused)
+        other => Error::invalid("limits", "limits that a run can be given", other.to_string()),
+    })
 }
 
 /// Whether arrays and objects stand in each other further than that.
@@ -377,11 +390,11 @@ impl Unique {
     fn check(&self) -> Result<(), Error> {
         if self.key.is_empty() || self.key.len() > MAX_KEY_BYTES || self.key.contains('\0') {
             let expected = format!("1 to {MAX_KEY_BYTES} bytes without a NUL");
-            return Err(Error::invalid("unique key", expected, format!("{} bytes", self.key.len())));
+            return Err(Error::invalid("unique", expected, format!("{} bytes", self.key.len())));
         }
         match self.scope {
             UniqueScope::Period(period) if period.is_zero() || period > MAX_DELAY => {
-                Err(Error::invalid("unique period", "more than 0 s and at most ten years", format!("{period:?}")))
+                Err(Error::invalid("unique_for", "more than 0 s and at most ten years", format!("{period:?}")))
             }
             _ => Ok(()),
         }
@@ -390,10 +403,19 @@ impl Unique {
 
 /// A name that is safe in a table, a label and a URL.
 pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte);
-    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(plain) {
+    check_signs(field, name, "._-:/")
+}
+
+/// As [`check_name`], for what stands beside another name with a `:` between.
+pub(crate) fn check_part(field: &'static str, name: &str) -> Result<(), Error> {
+    check_signs(field, name, "._-/")
+}
+
+fn check_signs(field: &'static str, name: &str, signs: &str) -> Result<(), Error> {
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || signs.contains(sign);
+    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(plain) {
         return Ok(());
     }
-    let expected = format!("1 to {MAX_NAME_BYTES} letters, digits and signs of `._-:/`");
+    let expected = format!("1 to {MAX_NAME_BYTES} letters, digits and signs of `{signs}`");
     Err(Error::invalid(field, expected, format!("{name:?}")))
 }

@@ -112,7 +112,7 @@ fn what_cannot_be_meant_is_refused_with_what_was_expected_and_found() {
         (&["--kwargs", "-", "--stdin", "-"], "one use of stdin"),
         (&["--stdin", "absent"], "\"absent\""),
         (&["--timeout", "soon"], "such as `5s`"),
-        (&["--timeout", "0"], "more than 0 s"),
+        (&["--timeout", "0"], "at least 1ms"),
         (&["--fuel", "0"], "above 0"),
         (&["--memory", "64M"], "such as `64MiB`"),
         (&["--memory", "5GiB"], "at most 4 GiB"),

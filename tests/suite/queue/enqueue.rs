@@ -135,6 +135,9 @@ pub(super) async fn a_job_that_breaks_a_rule_is_refused(queue: Arc<dyn Queue>) {
         job("").unique("k".repeat(501), UniqueScope::Forever),
         job("").unique("k", UniqueScope::Period(Duration::ZERO)),
         job("").delay(eleven_years),
+        job("").run_at("-0001-12-31T00:00:00Z".parse().expect("a moment")),
+        job("").run_at("1969-12-31T23:59:59.999Z".parse().expect("a moment")),
+        job("").run_at("+10000-01-01T00:00:00Z".parse().expect("a moment")),
         job("").start_before(Duration::ZERO),
         job("").retry(no_attempts),
         job("").retry(no_delays),
@@ -252,7 +255,7 @@ pub(super) async fn a_start_says_when_a_job_is_due(queue: Arc<dyn Queue>) {
     assert_eq!(claimed, expected);
 }
 
-pub(super) async fn instants_are_cut_to_whole_milliseconds(queue: Arc<dyn Queue>) {
+pub(super) async fn instants_are_cut_and_times_rounded_up_to_whole_milliseconds(queue: Arc<dyn Queue>) {
     let nanosecond = Duration::from_nanos(999_999);
     let ids = put_all(
         &queue,
@@ -263,7 +266,20 @@ pub(super) async fn instants_are_cut_to_whole_milliseconds(queue: Arc<dyn Queue>
     let now = summary(&queue, ids[0]).await;
     assert_eq!((now.enqueued_at, now.run_at), (at_ms(3), at_ms(3)));
     assert_eq!(summary(&queue, ids[1]).await.run_at, at_ms(7));
-    assert_eq!(summary(&queue, ids[2]).await.run_at, at_ms(3));
+    assert_eq!(summary(&queue, ids[2]).await.run_at, at_ms(4));
+}
+
+pub(super) async fn a_time_that_is_more_than_none_is_stored_as_more_than_none(queue: Arc<dyn Queue>) {
+    let nanosecond = Duration::from_nanos(1);
+    let mut new =
+        job("short").retry(RetryPolicy { backoff: Backoff::Delays(vec![nanosecond]), ..RetryPolicy::default() });
+    let Work::Job(work) = &mut new.payload.work else { panic!("a job") };
+    work.limits.timeout = Some(nanosecond);
+    let id = put(&queue, new, at(0)).await;
+    let stored = record(&queue, id).await.payload;
+    let millisecond = Duration::from_millis(1);
+    assert_eq!(stored.job().expect("a job").limits.timeout, Some(millisecond));
+    assert_eq!(stored.retry.backoff, Backoff::Delays(vec![millisecond]));
 }
 
 pub(super) async fn without_a_time_the_database_s_clock_is_taken(queue: Arc<dyn Queue>) {

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, TimeDelta, Utc};
 
 use super::amount::split_unit;
 use crate::limits::MAX_TIMEOUT;
-use crate::queue::Timestamp;
+use crate::queue::{Timestamp, YEARS};
 
 /// The furthest that anything can be put off: what a queue takes.
 const MAX_SPAN: Duration = Duration::from_secs(3_650 * 86_400);
+/// The shortest time, and what every time is a multiple of: so finely they are stored, and so finely a run is watched.
+const LEAST: Duration = Duration::from_millis(1);
 
 pub(super) const PATTERN: &str = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|min|h|d)?$";
 
@@ -47,7 +49,8 @@ pub fn when(text: &str) -> Result<When, String> {
     })
 }
 
-/// A time such as `5s`, `500ms`, `2m`, `1h`, `1d`, or a plain number of seconds, up to the longest timeout.
+/// A time such as `5s`, `500ms`, `2m`, `1h`, `1d`, or a plain number of seconds, from a millisecond to the longest timeout.
+/// What is finer than a millisecond is rounded up, as it would be stored.
 ///
 /// # Errors
 /// What was expected and what was found.
@@ -63,13 +66,17 @@ pub fn span(text: &str) -> Result<Duration, String> {
     time_up_to(text, MAX_SPAN)
 }
 
-/// A moment as RFC 3339 has it.
+/// A moment as RFC 3339 has it, from 1970 to 9999 in UTC: one that it can write as well.
 ///
 /// # Errors
 /// What was expected and what was found.
 pub fn moment(text: &str) -> Result<Timestamp, String> {
     let expected = |_| format!("expected a moment such as 2027-01-31T08:00:00+01:00, found {text:?}");
-    Ok(DateTime::parse_from_rfc3339(text).map_err(expected)?.with_timezone(&Utc))
+    let moment = DateTime::parse_from_rfc3339(text).map_err(expected)?.with_timezone(&Utc);
+    if !YEARS.contains(&moment.year()) {
+        return Err(format!("expected a moment from {} to {} in UTC, found {text:?}", YEARS.start(), YEARS.end()));
+    }
+    Ok(moment)
 }
 
 fn time_up_to(text: &str, most: Duration) -> Result<Duration, String> {
@@ -92,10 +99,16 @@ fn time_up_to(text: &str, most: Duration) -> Result<Duration, String> {
             Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
         }
     };
-    if duration.is_zero() || duration > most {
-        return Err(format!("expected more than 0 s and at most {} days, found {text:?}", most.as_secs() / 86_400));
+    if duration < LEAST || duration > most {
+        return Err(format!("expected at least 1ms and at most {} days, found {text:?}", most.as_secs() / 86_400));
     }
-    Ok(duration)
+    Ok(whole_milliseconds(duration))
+}
+
+/// Rounded up.
+fn whole_milliseconds(duration: Duration) -> Duration {
+    let over = Duration::from_nanos(u64::from(duration.subsec_nanos() % 1_000_000));
+    if over.is_zero() { duration } else { duration - over + LEAST }
 }
 
 /// In whole seconds or milliseconds, where it is so many.
@@ -121,6 +134,7 @@ pub(super) fn write_when(when: &When, f: &mut fmt::Formatter<'_>) -> fmt::Result
 
 #[cfg(test)]
 mod tests {
+    use super::super::Moment;
     use super::*;
 
     #[test]
@@ -144,6 +158,34 @@ mod tests {
     fn a_span_may_be_years_and_not_decades() {
         assert_eq!(span("7d"), Ok(Duration::from_secs(7 * 86_400)));
         assert!(span("3651d").is_err() && span("0").is_err());
+    }
+
+    #[test]
+    fn what_is_finer_than_a_millisecond_is_rounded_up_and_less_than_one_is_refused() {
+        for (text, milliseconds) in [("1ms", 1), ("1.0001ms", 2), ("0.0015s", 2), ("2.5ms", 3), ("0.3", 300)] {
+            assert_eq!(time(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+            assert_eq!(span(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["0.0001ms", "0.999ms", "0.0009", "0.00000001d"] {
+            assert!(time(text).expect_err(text).starts_with("expected at least 1ms"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_that_could_not_be_written_is_refused() {
+        for text in ["1970-01-01T00:00:00Z", "1970-01-01T01:00:00+01:00", "9999-12-31T23:59:59.999Z"] {
+            let read = Moment(moment(text).expect(text));
+            assert_eq!(read.to_string().parse(), Ok(read), "{text}");
+        }
+        for text in [
+            "0000-01-01T00:00:00+23:59",
+            "0000-01-01T00:00:00Z",
+            "1970-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-23:59",
+        ] {
+            let refusal = moment(text).expect_err(text);
+            assert!(refusal.starts_with("expected a moment from 1970 to 9999"), "{refusal}");
+        }
     }
 
     #[test]
