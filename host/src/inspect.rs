@@ -255,7 +255,8 @@ fn form_of(bytes: &[u8], limits: &ProgramLimits) -> Result<Form, Failure> {
         "expected a WebAssembly program, found an ELF file: native code, compiled modules included, is never run"
             .to_owned()
     } else if bytes.trim_ascii_start().starts_with(b"(") || bytes.trim_ascii_start().starts_with(b";;") {
-        "expected a WebAssembly program, found what looks like its text form; load that as text".to_owned()
+        "expected a WebAssembly program, found what looks like its text form (WAT), which has to be assembled first"
+            .to_owned()
     } else {
         let start = bytes[..bytes.len().min(8)].escape_ascii();
         format!(

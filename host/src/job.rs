@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::kwargs::Kwargs;
 use crate::limits::LimitOverrides;
 
 /// A run's name: a UUID of version 7, so ids sort by time and are never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct JobId(uuid::Uuid);
 
@@ -49,6 +49,12 @@ impl FromStr for JobId {
     fn from_str(text: &str) -> Result<Self, String> {
         let found = |_| format!("expected a job id (a UUID), found {text:?}");
         text.parse().map(JobId).map_err(found)
+    }
+}
+
+impl<'de> Deserialize<'de> for JobId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

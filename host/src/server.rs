@@ -16,6 +16,7 @@ mod headers;
 mod listen;
 mod metrics;
 mod names;
+mod params;
 mod problem;
 mod programs;
 mod receive;

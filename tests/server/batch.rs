@@ -27,6 +27,9 @@ async fn a_batch_is_stored_in_its_order_or_not_at_all() {
     bad[33] = json!({"program": "echo", "timeout": "never"});
     let refused = served.post("/v1/jobs", &json!({"jobs": bad})).await;
     assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!("jobs[33].timeout")));
+    bad[33] = json!({"program": "echo", "on": "no spaces"});
+    let refused = served.post("/v1/jobs", &json!({"jobs": bad})).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!("jobs[33].on")));
     let page = Page { after: None, limit: 1_000 };
     assert_eq!(served.queue.list(&Filter::default(), page).await.expect("a list").len(), 50);
 }

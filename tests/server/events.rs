@@ -250,8 +250,10 @@ async fn a_tenant_hears_its_own_jobs_and_learns_nothing_of_others() {
         let page = served.request_as(token, Method::GET, &path(id)).header("accept", "application/json");
         assert_eq!(Answered::of(page).await.status, StatusCode::NOT_FOUND);
     }
-    let misspelt = served.get("/v1/jobs/7/events").await;
-    assert_eq!(misspelt.status, StatusCode::NOT_FOUND);
+    for misspelt in ["7", "%ff"] {
+        let misspelt = served.get(&format!("/v1/jobs/{misspelt}/events")).await;
+        assert_eq!((misspelt.status, &misspelt.body["code"]), (StatusCode::NOT_FOUND, &json!("not_found")));
+    }
     let stranger = Answered::of(served.client.get(format!("{}{}", served.base, path(id)))).await;
     assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
 }

@@ -98,6 +98,27 @@ async fn what_is_no_filter_is_refused_by_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parameter_that_cannot_be_read_is_named_wherever_it_stands() {
+    let served = Served::with(Settings::default(), false).await;
+    let id = "01890000-0000-7000-8000-000000000000";
+    for (path, field, told) in [
+        (format!("/v1/jobs/{id}?after=x"), "after", "`after`: expected a whole number, found \"x\""),
+        (format!("/v1/jobs/{id}/events?after=-1"), "after", "`after`: expected a whole number, found \"-1\""),
+        ("/v1/webhooks?job=xx".to_owned(), "job", "`job`: expected a job id (a UUID), found \"xx\""),
+        ("/v1/webhooks?limit=many".to_owned(), "limit", "`limit`: expected a whole number, found \"many\""),
+        ("/v1/programs?limit=".to_owned(), "limit", "`limit`: expected a whole number, found \"\""),
+        ("/v1/programs?lim%69t=1&limit=1".to_owned(), "limit", "`limit`: expected one at most, found more"),
+        ("/v1/webhooks/secrets?wat=1s".to_owned(), "wat", "`wat`: unknown field `wat`, expected `tenant`"),
+    ] {
+        let refused = served.get(&path).await;
+        let found = (refused.status.as_u16(), &refused.body["field"], &refused.body["detail"]);
+        assert_eq!(found, (400, &json!(field), &json!(told)), "{path}");
+    }
+    let waiting = served.post("/v1/jobs?wait=abc", &json!({"program": "echo"})).await;
+    assert_eq!((waiting.status.as_u16(), &waiting.body["field"]), (400, &json!("wait")), "{}", waiting.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_sees_its_own_jobs_and_is_refused_those_of_others() {
     let served = Served::with(Settings::default(), false).await;
     served.store("echo", &fixture("kwargs")).await;

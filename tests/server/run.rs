@@ -105,7 +105,8 @@ async fn what_no_run_could_be_given_is_refused_with_a_code_and_the_field() {
         (json!({"program": "echo", "timeout": []}), (400, "bad_request", "timeout")),
         (json!({"program": "echo", "timout": "1s"}), (400, "bad_request", "timout")),
         (json!({"program": "echo", "on": "mail"}), (400, "bad_request", "on")),
-        (json!({"program": "echo", "args": ["\0"]}), (400, "bad_request", "")),
+        (json!({"program": "echo", "args": ["\0"]}), (400, "bad_request", "args")),
+        (json!({"program": "echo", "env": {"A=": "1"}}), (400, "bad_request", "env")),
         (json!(["echo"]), (400, "bad_request", "")),
         (json!("echo"), (400, "bad_request", "")),
     ] {
@@ -131,6 +132,8 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
         let request = served.request(Method::POST, "/v1/run").header(header::CONTENT_TYPE, kind).body(body.to_owned());
         assert_eq!(Answered::of(request).await.status.as_u16(), expected, "{kind}");
     }
+    let cut = served.request(Method::POST, "/v1/run").header(header::CONTENT_TYPE, "application/json").body("{");
+    assert_eq!(Answered::of(cut).await.body["field"], json!(null), "what is no JSON has no fields");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

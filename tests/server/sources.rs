@@ -123,3 +123,28 @@ async fn a_source_that_nobody_could_run_is_refused() {
     let large = served.put("/v1/programs/x", &json!({"language": "json", "source": "1".repeat(4 << 20)})).await;
     assert_eq!(refusal(&large), (413, "too_large"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_names_stand_for_is_copied_into_so_many_jobs_and_callbacks_and_no_more() {
+    let served = served(false).await;
+    let text = format!("\"{}\"", "x".repeat(1_048_000));
+    assert_eq!(store(&served, &text).await.status, StatusCode::CREATED);
+    let refused = async |body: Value| {
+        let answered = served.post("/v1/jobs", &body).await;
+        assert_eq!(refusal(&answered), (413, "too_large"), "{}", answered.body);
+        answered.body
+    };
+    let named = json!({"program": "text"});
+    let many = refused(json!({"jobs": vec![named.clone(); 65]})).await;
+    assert_eq!(many["field"], "jobs[64].program");
+    assert!(many["expected"].as_str().is_some_and(|expected| expected.contains("64 MiB")), "{many}");
+    let chain = (0..16).fold(named.clone(), |next, _| json!({"program": "text", "at_err": next}));
+    let one = refused(chain.clone()).await;
+    assert_eq!(one["field"], format!("{}program", "at_err.".repeat(16)));
+    assert!(one["expected"].as_str().is_some_and(|expected| expected.contains("16 MiB")), "{one}");
+    let mut schedule = chain;
+    schedule["every"] = json!("1h");
+    assert_eq!(refusal(&served.put("/v1/schedules/x", &schedule).await), (413, "too_large"));
+    assert_eq!(served.get("/v1/jobs").await.body["jobs"], json!([]));
+    assert_eq!(served.post("/v1/jobs", &json!({"jobs": [named, named]})).await.status, StatusCode::CREATED);
+}

@@ -79,6 +79,7 @@ async fn what_is_wrong_with_a_token_is_said_by_field() {
         (json!({ "name": "x", "role": "read", "tenant": "" }), "tenant"),
         (json!({ "name": "x", "role": "read", "expires": "soon" }), "expires"),
         (json!({ "name": "x", "role": "read", "expires": 30 }), "expires"),
+        (json!({ "name": "x", "role": "read", "expires": "9999-12-31T23:59:59-23:59" }), "expires"),
         (json!({ "name": "x", "role": "read", "expires": "2020-01-01T00:00:00Z" }), "expires"),
         (json!({ "name": "x", "role": "read", "hash": "00" }), "hash"),
     ] {

@@ -131,7 +131,7 @@ impl Callback {
         Callback::Job(Box::new(job))
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.depth() > MAX_DEPTH {
             return Err(Error::invalid("callbacks", format!("a chain of at most {MAX_DEPTH}"), "a longer one"));
         }
@@ -155,15 +155,11 @@ impl Webhook {
         if !has_scheme || self.url.len() > MAX_URL_BYTES || self.url.contains(char::is_control) {
             // A path may hold a secret, so it is not repeated.
             let found = format!("{} bytes for {:?}", self.url.len(), host_of(&self.url));
-            return Err(Error::invalid(
-                "webhook",
-                format!("an http or https URL of at most {MAX_URL_BYTES} bytes"),
-                found,
-            ));
+            return Err(Error::invalid("url", format!("an http or https URL of at most {MAX_URL_BYTES} bytes"), found));
         }
         if self.headers.len() > MAX_HEADERS {
             let found = self.headers.len().to_string();
-            return Err(Error::invalid("webhook headers", format!("at most {MAX_HEADERS}"), found));
+            return Err(Error::invalid("headers", format!("at most {MAX_HEADERS}"), found));
         }
         Ok(())
     }

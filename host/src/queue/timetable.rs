@@ -93,7 +93,7 @@ impl Schedule {
     pub(crate) fn check(&self) -> Result<(), Error> {
         check_name("schedule", &self.name)?;
         if self.job.unique.is_some() {
-            return Err(Error::invalid("unique key", "none in a schedule, which makes one for each tick", "one"));
+            return Err(Error::invalid("unique", "none in a schedule, which makes one for each tick", "one"));
         }
         if self.job.start != Start::Now {
             return Err(Error::invalid("start", "none in a schedule, which says when itself", "one"));

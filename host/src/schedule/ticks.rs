@@ -34,7 +34,7 @@ impl Ticks {
                 Ok(Ticks::Every(interval.as_millis() as i64))
             }
             Timing::Every(interval) => {
-                Err(Error::invalid("interval", "at least 1 s and at most ten years", format!("{interval:?}")))
+                Err(Error::invalid("every", "at least 1 s and at most ten years", format!("{interval:?}")))
             }
         }
     }
@@ -45,7 +45,7 @@ impl Ticks {
             Ticks::Cron { expression, .. } => format!("{expression:?}, whose date never comes"),
             Ticks::Every(milliseconds) => format!("{milliseconds} ms"),
         };
-        self.after(moment).ok_or_else(|| Error::invalid("cron expression", "a date that comes", never()))
+        self.after(moment).ok_or_else(|| Error::invalid("cron", "a date that comes", never()))
     }
 
     /// The first tick after a moment.
@@ -85,8 +85,7 @@ impl Ticks {
 }
 
 fn parse(expression: &str) -> Result<Cron, Error> {
-    let refused =
-        |why: &str| Error::invalid("cron expression", "five fields, or six with seconds first", why.to_owned());
+    let refused = |why: &str| Error::invalid("cron", "five fields, or six with seconds first", why.to_owned());
     if expression.len() > MAX_EXPRESSION_BYTES {
         return Err(refused(&format!("{} bytes", expression.len())));
     }
@@ -171,18 +170,15 @@ mod tests {
         let refused = |timing| first(timing).expect_err("it means nothing").to_string();
         for bad in ["", "* * * *", "* * * * * * *", "@daily", "60 * * * *", "* 24 * * *", "a b c d e", "5/5 * * * *"] {
             let message = refused(cron(bad, "UTC"));
-            assert!(message.starts_with("cron expression: expected five fields, or six with"), "{bad}: {message}");
+            assert!(message.starts_with("cron: expected five fields, or six with"), "{bad}: {message}");
         }
         for never in ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "* * * 31 2 *"] {
             let message = refused(cron(never, "America/New_York"));
-            assert_eq!(
-                message,
-                format!("cron expression: expected a date that comes, found {never:?}, whose date never comes")
-            );
+            assert_eq!(message, format!("cron: expected a date that comes, found {never:?}, whose date never comes"));
         }
         assert!(refused(cron("* * * * *", "Europe/Atlantis")).ends_with(r#"found "Europe/Atlantis""#));
         for bad in [Duration::ZERO, Duration::from_millis(999), Duration::MAX] {
-            assert!(refused(Timing::Every(bad)).starts_with("interval: expected at least 1 s"));
+            assert!(refused(Timing::Every(bad)).starts_with("every: expected at least 1 s"));
         }
     }
 }

@@ -1,24 +1,27 @@
 //! What a request asks for, made into a job that may be run or stored: its program found, its ceilings held, its grants
 //! allowed. What is refused here never reaches a queue.
 
+mod room;
+
 use std::pin::Pin;
 
+pub(super) use self::room::Room;
 use super::access::Principal;
 use super::problem::{Code, Problem, Result};
 use super::programs::Meaning;
 use super::settings::Ceilings;
 use super::{App, webhook};
-use crate::grants::Grants;
+use crate::grants::{GrantFault, Grants};
 use crate::job::{Digest, Job, ProgramRef};
 use crate::limits::{LimitOverrides, Limits};
-use crate::queue::{Callback, NewJob, RetryPolicy, Start, Unique, UniqueScope, Webhook};
-use crate::wire::{CallbackRequest, JobRequest, RunRequest};
+use crate::queue::{self, Callback, NewJob, RetryPolicy, Start, Unique, UniqueScope, Webhook};
+use crate::wire::{CallbackRequest, ClosureRequest, JobRequest, RunRequest, WebhookRequest};
 
 /// What a callback's closure is written with.
 const CLOSURE: &str = "closure:";
 
 /// The job of a run. The rules that a program has for its kwargs are left to whoever runs or stores it.
-pub(super) async fn job(app: &App, principal: &Principal, request: RunRequest) -> Result<Job> {
+pub(super) async fn job(app: &App, principal: &Principal, request: RunRequest, room: &mut Room) -> Result<Job> {
     let RunRequest { program, source, language, kwargs, name, timeout, fuel, memory, dir, env, stdin, seed, args } =
         request;
     let mut job = match (program, source, language) {
@@ -26,7 +29,10 @@ pub(super) async fn job(app: &App, principal: &Principal, request: RunRequest) -
             // A digest is no name for people.
             Meaning::Program(digest) if program.starts_with("sha256:") => Job::new(digest),
             Meaning::Program(digest) => Job::new(digest).name(program),
-            Meaning::Source(source) => Job::source(&*source.language, &*source.source).name(program),
+            Meaning::Source(source) => {
+                room.take(source.source.len())?;
+                Job::source(&*source.language, &*source.source).name(program)
+            }
         },
         (None, Some(source), Some(language)) => Job::source(language.0, source),
         (program, source, language) => {
@@ -56,14 +62,16 @@ pub(super) async fn job(app: &App, principal: &Principal, request: RunRequest) -
     if let Some(seed) = seed {
         job.grants = job.grants.deterministic(seed);
     }
-    Ok(job)
+    match job.grants.fault() {
+        Some(GrantFault { field, expected, found }) => Err(Problem::invalid(field, expected, found)),
+        None => Ok(job),
+    }
 }
 
 /// The job to be stored, with all that follow from it.
-pub(super) async fn new_job(app: &App, principal: &Principal, request: JobRequest) -> Result<NewJob> {
-    let new = of_depth(app, principal, request, 0).await?;
-    new.check()?;
-    Ok(new)
+pub(super) async fn new_job(app: &App, principal: &Principal, request: JobRequest, room: &mut Room) -> Result<NewJob> {
+    room.next_job();
+    of_depth(app, principal, request, room, 0).await
 }
 
 /// The job at this depth of a chain of callbacks, from 0.
@@ -71,10 +79,11 @@ fn of_depth<'a>(
     app: &'a App,
     principal: &'a Principal,
     mut request: JobRequest,
+    room: &'a mut Room,
     depth: usize,
 ) -> Pin<Box<dyn Future<Output = Result<NewJob>> + Send + 'a>> {
     Box::pin(async move {
-        let job = job(app, principal, request.take_run()).await?;
+        let job = job(app, principal, request.take_run(), room).await?;
         // Who follows gets the end of the one before among its kwargs, so its program judges them when it runs.
         if let (ProgramRef::Digest(digest), 0) = (&job.program, depth) {
             app.programs.check(*digest, &job.kwargs).await?;
@@ -84,9 +93,12 @@ fn of_depth<'a>(
         }
         let (at_return, at_err) = (request.at_return.take(), request.at_err.take());
         let mut new = terms(principal, job, request)?;
-        new.payload.at_return =
-            callback(app, principal, at_return, depth).await.map_err(|no| no.within("at_return"))?;
-        new.payload.at_err = callback(app, principal, at_err, depth).await.map_err(|no| no.within("at_err"))?;
+        // What follows is judged where it stands, so that a refusal has its place.
+        new.check().map_err(named)?;
+        let follows = callback(app, principal, at_return, room, depth).await;
+        new.payload.at_return = follows.map_err(|refusal| refusal.within("at_return"))?;
+        let follows = callback(app, principal, at_err, room, depth).await;
+        new.payload.at_err = follows.map_err(|refusal| refusal.within("at_err"))?;
         Ok(new)
     })
 }
@@ -95,25 +107,41 @@ async fn callback(
     app: &App,
     principal: &Principal,
     request: Option<CallbackRequest>,
+    room: &mut Room,
     depth: usize,
 ) -> Result<Option<Callback>> {
     let Some(request) = request else { return Ok(None) };
-    Ok(Some(match request {
+    let job = match request {
         CallbackRequest::Named(name) => match name.strip_prefix(CLOSURE) {
-            Some(closure) => Callback::closure(closure),
-            None => {
-                let request = JobRequest { program: Some(name), ..JobRequest::default() };
-                Callback::job(of_depth(app, principal, request, depth + 1).await?)
-            }
+            Some(closure) => return told(Callback::closure(closure)).map(Some),
+            None => JobRequest { program: Some(name), ..JobRequest::default() },
         },
-        CallbackRequest::Closure(closure) => Callback::Closure { name: closure.closure, kwargs: closure.kwargs },
-        CallbackRequest::Http(webhook) => {
-            let webhook = Webhook { url: webhook.url, kwargs: webhook.kwargs, headers: webhook.headers };
-            webhook::check(&app.settings.webhooks, &webhook)?;
-            Callback::Http(webhook)
+        CallbackRequest::Closure(ClosureRequest { closure: name, kwargs }) => {
+            return told(Callback::Closure { name, kwargs }).map(Some);
         }
-        CallbackRequest::Job(job) => Callback::job(of_depth(app, principal, *job, depth + 1).await?),
-    }))
+        CallbackRequest::Http(WebhookRequest { url, kwargs, headers }) => {
+            let webhook = Webhook { url, kwargs, headers };
+            webhook::check(&app.settings.webhooks, &webhook)?;
+            return told(Callback::Http(webhook)).map(Some);
+        }
+        CallbackRequest::Job(job) => *job,
+    };
+    // It was judged as it was made.
+    Ok(Some(Callback::job(of_depth(app, principal, job, room, depth + 1).await?)))
+}
+
+/// Who is told and is no job.
+fn told(callback: Callback) -> Result<Callback> {
+    callback.check().map_err(named)?;
+    Ok(callback)
+}
+
+/// A refusal of the queue, by the name that a request has for what is wrong.
+fn named(error: queue::Error) -> Problem {
+    match error {
+        queue::Error::Invalid { field: "queue", expected, found } => Problem::invalid("on", expected, found),
+        other => other.into(),
+    }
 }
 
 /// The terms on which a job waits.
@@ -166,12 +194,7 @@ pub(super) fn check_language(app: &App, language: &str) -> Result<()> {
 /// Holds a job to the operator's ceilings: what it asks for beyond them is refused, and where the runner's own limits are
 /// beyond them, they are the limits.
 fn hold(asked: &mut LimitOverrides, base: &Limits, ceilings: &Ceilings) -> Result<()> {
-    let denied = |field: &str, expected: String, found: String| Problem {
-        field: Some(field.to_owned()),
-        expected: Some(expected.clone()),
-        found: Some(found.clone()),
-        ..Problem::new(Code::Denied, format!("`{field}`: expected {expected}, found {found}"))
-    };
+    let denied = |field: &str, expected: String, found: String| Problem::of_field(Code::Denied, field, expected, found);
     match asked.timeout {
         Some(timeout) if timeout > ceilings.timeout => {
             let expected = format!("at most {:?}", ceilings.timeout);

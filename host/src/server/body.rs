@@ -1,7 +1,7 @@
 //! Bodies of requests: bounded, of a known type, read into a type that cannot be wrong, with the place of each fault.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
@@ -22,9 +22,6 @@ pub(crate) struct Place<T>(pub(crate) T);
 
 /// A JSON body that may be left out.
 pub(crate) struct Optional<T>(pub(crate) Option<T>);
-
-/// The parameters after the `?`.
-pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Problem;
@@ -53,15 +50,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
             }
             Err(error) => Problem::internal(&error).into_response(),
         }
-    }
-}
-
-impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let query = Query::<T>::from_request_parts(parts, app).await;
-        query.map(|Query(params)| Params(params)).map_err(|error| Problem::new(Code::BadRequest, error.body_text()))
     }
 }
 

@@ -41,7 +41,7 @@ impl Modify for Bearer {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("amp_ID_SECRET")
-            .description(Some("A token that `POST /v1/tokens` or `ampule tokens add` made."))
+            .description(Some("A token that `POST /v1/tokens` or `ampule tokens create` made."))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));

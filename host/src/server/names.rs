@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::access::Principal;
 use super::problem::{Problem, Result};
-use crate::queue::check_name;
+use crate::queue::{check_name, check_part};
 
 /// Between a tenant and a name. In no name and no tenant that comes in over the API.
 const BETWEEN: char = ':';
@@ -30,10 +30,7 @@ impl Principal {
 
     /// The name under which something new is stored that this principal calls so: plain, and of nobody else.
     pub(crate) fn new_name(&self, name: &str) -> Result<String> {
-        check_name("name", name)?;
-        if name.contains(BETWEEN) {
-            return Err(Problem::invalid("name", format!("a name without `{BETWEEN}`"), shown(name)));
-        }
+        check_part("name", name)?;
         let stored = self.stored_name("name", name)?.into_owned();
         // With the tenant it may be too long.
         check_name("name", &stored)?;
@@ -63,10 +60,10 @@ impl Principal {
                 ..Problem::new(super::problem::Code::Forbidden, "expected the token's own tenant, found another")
             }),
             (Some(own), _) => Ok(Some(own.clone())),
-            (None, Some(asked)) if asked.contains(BETWEEN) => {
-                Err(Problem::invalid("tenant", format!("a name without `{BETWEEN}`"), shown(&asked)))
+            (None, asked) => {
+                asked.as_deref().map_or(Ok(()), |tenant| check_part("tenant", tenant))?;
+                Ok(asked)
             }
-            (None, asked) => Ok(asked),
         }
     }
 }

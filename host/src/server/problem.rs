@@ -107,8 +107,8 @@ codes! {
     IdempotencyMismatch = CONFLICT, "idempotency_mismatch", "the idempotency key was used for another request";
     /// The queue takes no new jobs.
     Draining = CONFLICT, "draining", "the queue takes no new jobs";
-    /// The body is too large.
-    TooLarge = PAYLOAD_TOO_LARGE, "too_large", "the body is too large";
+    /// The body is too large, or what it asks to store.
+    TooLarge = PAYLOAD_TOO_LARGE, "too_large", "the request is too large";
     /// The body is of a type that is not known here, or is encoded.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body is of a type that is not known here";
     /// The client was too slow.
@@ -163,14 +163,19 @@ impl Problem {
 
     /// A field, parameter or header that breaks a rule.
     pub(crate) fn invalid(field: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Problem::of_field(Code::BadRequest, field, expected, found)
+    }
+
+    /// A field, parameter or header that is refused with this code.
+    pub(crate) fn of_field(
+        code: Code,
+        field: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
         let (field, expected, found) = (field.into(), expected.into(), found.into());
         let detail = format!("`{field}`: expected {expected}, found {found}");
-        Problem {
-            field: Some(field),
-            expected: Some(expected),
-            found: Some(found),
-            ..Problem::new(Code::BadRequest, detail)
-        }
+        Problem { field: Some(field), expected: Some(expected), found: Some(found), ..Problem::new(code, detail) }
     }
 
     /// There is no such thing, or not for this token: nobody learns which.

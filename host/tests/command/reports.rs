@@ -100,7 +100,7 @@ fn text_in_place_of_bytes_says_what_it_looks_like() {
     let shell = Shell::new();
     let ended = shell.call(["run", &shell.file("text.wasm", "(module)")]);
     insta::assert_snapshot!(failed(&ended, 3), @r"
-    error: bad_program: expected a WebAssembly program, found what looks like its text form; load that as text
+    error: bad_program: expected a WebAssembly program, found what looks like its text form (WAT), which has to be assembled first
       hint: `ampule inspect` shows what the program is and what it imports
     ");
 }

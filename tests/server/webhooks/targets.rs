@@ -165,7 +165,7 @@ async fn no_spelling_of_an_address_reaches_what_is_not_allowed() {
         let url = spelling.replace("PORT", &honeypot.address.port().to_string());
         match scene.served.queue.enqueue(vec![scene.job(webhook(&*url))], None).await {
             Ok(enqueued) => drop(deliveries.insert(url, enqueued[0].id)),
-            Err(error) => assert!(matches!(error, Error::Invalid { field: "webhook", .. }), "{url}: {error}"),
+            Err(error) => assert!(matches!(error, Error::Invalid { field: "url", .. }), "{url}: {error}"),
         }
     }
     assert!(deliveries.len() > 80, "{} of {} come as far as a delivery", deliveries.len(), SPELLINGS.len());

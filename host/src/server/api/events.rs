@@ -1,6 +1,5 @@
 //! What a job tells: as a stream while it goes on, or a page of what is stored.
 
-use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -10,8 +9,9 @@ use utoipa_axum::routes;
 
 use super::super::App;
 use super::super::access::Read;
-use super::super::body::{Json, Params};
+use super::super::body::{Json, Place};
 use super::super::events::{self, Cursor, Ended, Opened, Queued, Started, Told};
+use super::super::params::{Params, number};
 use super::super::problem::{Problem, Result};
 use crate::job::JobId;
 use crate::wire::EventDocument;
@@ -24,6 +24,7 @@ struct Whence {
     /// The id of the last event that was seen, for those who cannot set the header `Last-Event-ID`.
     last_event_id: Option<String>,
     /// Of a page: the number of the last stored event that was seen.
+    #[serde(default, deserialize_with = "number")]
     after: Option<u64>,
 }
 
@@ -86,7 +87,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn events(
     app: App,
     Read(principal): Read,
-    Path(id): Path<String>,
+    Place(id): Place<String>,
     Params(whence): Params<Whence>,
     headers: HeaderMap,
 ) -> Result<Response> {
@@ -112,9 +113,20 @@ async fn events(
     })
 }
 
+/// Whether JSON is what is accepted first, of the two that there are. A stream is what they get who do not say.
 fn wants_a_page(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accepted.split(',').any(|kind| kind.split(';').next().unwrap_or_default().trim() == "application/json")
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut kinds = accepted.flat_map(|kinds| kinds.split(',')).filter_map(acceptable);
+    kinds.find(|kind| ["application/json", "text/event-stream"].contains(&&**kind)).as_deref()
+        == Some("application/json")
+}
+
+/// A kind of answer that is accepted, without what else is said of it; none if it is said not to be.
+fn acceptable(kind: &str) -> Option<String> {
+    let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let name = parts.next()?;
+    let is_refused = parts.filter_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).any(|weight| weight <= 0.0);
+    (!is_refused).then_some(name)
 }
 
 /// What the header says, or else the parameter; an empty one is none.
@@ -140,4 +152,31 @@ fn cursor(headers: &HeaderMap, parameter: Option<String>) -> Result<Option<Curso
 fn shortened(text: &str) -> String {
     const MOST: usize = 60;
     text.chars().take(MOST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_for_those_who_name_json_before_the_stream_and_do_not_refuse_it() {
+        let wants = |accept: &'static str| {
+            wants_a_page(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]))
+        };
+        for accept in ["application/json", "text/html, Application/JSON;q=0.5", "application/json, text/event-stream"] {
+            assert!(wants(accept), "{accept}");
+        }
+        for accept in [
+            "text/event-stream",
+            "*/*",
+            "",
+            "text/event-stream, application/json",
+            "text/event-stream, application/json;q=0",
+            "application/json;q=0",
+            "application/json; q=0.0, */*",
+        ] {
+            assert!(!wants(accept), "{accept}");
+        }
+        assert!(!wants_a_page(&HeaderMap::new()));
+    }
 }

@@ -14,7 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::access::{Admin, Principal, Read};
-use super::super::body::{Json, Params, Place};
+use super::super::body::{Json, Place};
+use super::super::params::Params;
 use super::super::problem::{Problem, Result};
 use super::super::sources::{self, NamedSource, SourceVersion};
 use super::super::{App, uploads};

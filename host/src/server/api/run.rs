@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 
 use super::super::App;
 use super::super::access::Submit;
-use super::super::asked;
+use super::super::asked::{self, Room};
 use super::super::body::Json;
 use super::super::problem::{Problem, Result};
 use super::super::trace::Trace;
@@ -59,7 +59,7 @@ async fn run_job(
     Trace(trace): Trace,
     Json(request): Json<RunRequest>,
 ) -> Result<Response> {
-    let job = asked::job(&app, &principal, request).await?;
+    let job = asked::job(&app, &principal, request, &mut Room::default()).await?;
     // A program stays loaded for as long as somebody holds it.
     let _program = match asked::digest_of(&job) {
         Some(digest) => Some(app.programs.loaded(digest).await?),

@@ -8,7 +8,8 @@ use utoipa_axum::routes;
 
 use super::super::App;
 use super::super::access::Admin;
-use super::super::body::{Json, Params, Place};
+use super::super::body::{Json, Place};
+use super::super::params::Params;
 use super::super::problem::{Code, Problem, Result};
 use super::super::webhook::{MAX_SECRETS, Refused, Secret, Secrets, Signing, WebhookSecretDocument};
 use super::webhooks::tenant_of;

@@ -7,7 +7,8 @@ use utoipa_axum::routes;
 
 use super::super::App;
 use super::super::access::{Principal, Read, Submit};
-use super::super::body::{Json, Params, Place};
+use super::super::body::{Json, Place};
+use super::super::params::{Params, number};
 use super::super::problem::{Code, Problem, Result};
 use super::super::webhook::{WebhookDocument, WebhookSummaryDocument};
 use crate::job::JobId;
@@ -27,6 +28,7 @@ struct Which {
     /// The last delivery of the page before.
     after: Option<JobId>,
     /// How many, at most 1,000. Default 50.
+    #[serde(default, deserialize_with = "number")]
     limit: Option<u32>,
 }
 

@@ -26,6 +26,11 @@ impl Unreadable {
         Unreadable { place: String::new(), message, expected: Some(expected), found: Some(found) }
     }
 
+    /// What a reader said when it came to this place.
+    pub(crate) fn at(path: &Path, said: &dyn fmt::Display) -> Self {
+        Unreadable { place: place(path), message: said.to_string(), expected: None, found: None }
+    }
+
     /// The same, of a field or an item within another.
     pub(crate) fn within(mut self, outer: &str) -> Self {
         let separator = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
@@ -43,18 +48,12 @@ impl fmt::Display for Unreadable {
     }
 }
 
-impl<E: fmt::Display> From<serde_path_to_error::Error<E>> for Unreadable {
-    fn from(error: serde_path_to_error::Error<E>) -> Self {
-        Unreadable { place: place(error.path()), message: error.inner().to_string(), expected: None, found: None }
-    }
-}
-
 /// Reads a document, and says where within it a fault is.
 pub(crate) fn read<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(document: D) -> Result<T, Unreadable>
 where
     D::Error: fmt::Display,
 {
-    serde_path_to_error::deserialize(document).map_err(Unreadable::from)
+    serde_path_to_error::deserialize(document).map_err(|error| Unreadable::at(error.path(), error.inner()))
 }
 
 /// The path as people write it, as far as it has names.

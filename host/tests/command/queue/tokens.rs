@@ -94,8 +94,8 @@ fn what_is_wrong_with_a_token_is_said_and_none_is_made() {
     for (arguments, said) in [
         (&["x"][..], "--role"),
         (&["x", "--role", "operator"], "\"operator\""),
-        (&["x", "--role", "read", "--tenant", "a:b"], "without `:`"),
-        (&["x", "--role", "read", "--tenant", "a b"], "tenant"),
+        (&["x", "--role", "read", "--tenant", "a:b"], "signs of `._-/`"),
+        (&["x", "--role", "read", "--tenant", "a b"], "signs of `._-/`"),
         (&["x", "--role", "read", "--expires", "soon"], "\"soon\""),
         (&["x", "--role", "read", "--expires", "2020-01-01T00:00:00Z"], "in the future"),
         (&["", "--role", "read"], "name"),

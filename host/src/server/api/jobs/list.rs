@@ -7,7 +7,8 @@ use utoipa_axum::routes;
 
 use super::super::super::App;
 use super::super::super::access::Read;
-use super::super::super::body::{Json, Params};
+use super::super::super::body::Json;
+use super::super::super::params::Params;
 use super::super::super::problem::{Problem, Result};
 use super::filter::{self, Pairs};
 use crate::job::JobId;

@@ -7,7 +7,8 @@ use utoipa_axum::routes;
 
 use super::super::super::App;
 use super::super::super::access::{Principal, Read};
-use super::super::super::body::{Json, Params};
+use super::super::super::body::Json;
+use super::super::super::params::{Params, number};
 use super::super::super::problem::{Problem, Result};
 use super::Id;
 use crate::job::JobId;
@@ -28,8 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[into_params(parameter_in = Query)]
 struct ShowParams {
     /// Of what it told, only what comes after the event of this number.
-    #[serde(default)]
-    after: u64,
+    #[serde(default, deserialize_with = "number")]
+    after: Option<u64>,
 }
 
 /// Tells all that is known of a job.
@@ -52,7 +53,7 @@ async fn show_job(
     Params(params): Params<ShowParams>,
 ) -> Result<Json<JobDocument>> {
     let record = find(&app, &principal, id).await?;
-    Ok(Json(document(&app, record, params.after).await?))
+    Ok(Json(document(&app, record, params.after.unwrap_or_default()).await?))
 }
 
 /// The job, if this principal may see it: nobody learns that somebody else's is there.

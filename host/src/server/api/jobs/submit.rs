@@ -9,7 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::super::access::{Principal, Submit};
-use super::super::super::body::{Json, Params};
+use super::super::super::asked::Room;
+use super::super::super::body::Json;
+use super::super::super::params::Params;
 use super::super::super::problem::{Problem, Result};
 use super::super::super::requests::InRequest;
 use super::super::super::trace::Trace;
@@ -36,7 +38,8 @@ struct SubmitParams {
 /// Hands in jobs.
 ///
 /// One job, or many as `{"jobs": […]}`, which are stored all or none. With `wait` the answer is the job itself: 200 if it
-/// has ended in time, else 202.
+/// has ended in time, else 202. Each job keeps the text of its source: what a name stands for is copied into one job with
+/// all that follows from it up to 16 MiB, and into all jobs of a request up to 64 MiB.
 #[utoipa::path(
     post,
     path = "/v1/jobs",
@@ -57,6 +60,8 @@ struct SubmitParams {
         (status = FORBIDDEN, body = Problem, description = "The jobs ask for more than is allowed here"),
         (status = NOT_FOUND, body = Problem, description = "There is no such program"),
         (status = CONFLICT, body = Problem, description = "The queue is draining, or the key was used for other jobs"),
+        (status = PAYLOAD_TOO_LARGE, body = Problem,
+            description = "The body is too large, or what would be copied of named sources"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, description = "A program or its kwargs were refused"),
     )
 )]
@@ -106,13 +111,14 @@ enum Answer {
 }
 
 async fn jobs(app: &App, principal: &Principal, submission: Submission) -> Result<Vec<NewJob>> {
+    let mut room = Room::default();
     let requests: Vec<JobRequest> = match submission {
-        Submission::One(request) => return Ok(vec![asked::new_job(app, principal, *request).await?]),
+        Submission::One(request) => return Ok(vec![asked::new_job(app, principal, *request, &mut room).await?]),
         Submission::Batch(batch) => batch.jobs,
     };
     let mut jobs = Vec::with_capacity(requests.len());
     for (index, request) in requests.into_iter().enumerate() {
-        let job = asked::new_job(app, principal, request).await;
+        let job = asked::new_job(app, principal, request, &mut room).await;
         jobs.push(job.map_err(|refusal| refusal.within(&format!("jobs[{index}]")))?);
     }
     Ok(jobs)

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::super::access::{Principal, Read};
-use super::super::super::body::{Json, Params};
+use super::super::super::body::Json;
+use super::super::super::params::{Params, number};
 use super::super::super::problem::{Problem, Result};
 use super::super::super::{App, sources};
 use crate::wire::{Moment, NamedDocument, ProgramsDocument, VersionDocument};
@@ -24,6 +25,7 @@ pub(super) struct Range {
     after: Option<String>,
     /// How many. Default 100.
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "number")]
     limit: Option<u32>,
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::super::super::App;
 use super::super::super::access::Admin;
-use super::super::super::asked::new_job;
+use super::super::super::asked::{Room, new_job};
 use super::super::super::body::{Json, Place};
 use super::super::super::problem::{Problem, Result};
 use super::{find, shown};
@@ -44,7 +44,7 @@ pub(super) async fn put(
     let timing = checked(timing)?;
     // What is wrong with the timing is said before the job is looked at.
     schedule::upcoming(&timing, app.queue.clock().await?, 1)?;
-    let job = new_job(&app, &principal, job).await?;
+    let job = new_job(&app, &principal, job, &mut Room::default()).await?;
     let existed = find(&app, &principal, &name).await.is_ok();
     schedule::put(&*app.queue, &Schedule { name: stored, timing, job, missed, paused }).await?;
     let status = if existed { StatusCode::OK } else { StatusCode::CREATED };
