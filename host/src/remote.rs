@@ -15,6 +15,7 @@ mod queue;
 mod read;
 mod refusal;
 mod run;
+mod tokens;
 
 use std::sync::Arc;
 

@@ -318,6 +318,7 @@ fn who_may_not_and_who_is_nobody_is_told_so() {
     let on = |arguments: &[&str]| client.call([&["--server", &serve.url], arguments].concat());
     for (arguments, said) in [
         (&["list"][..], "Bearer"),
+        (&["list"], "`--token-file` or $AMPULE_TOKEN"),
         (&["list", "--token", "amp_nobody"], "not known here"),
         (&["enqueue", &fixture("twice"), "-k", "n=1", "--token-file", &reader], "role"),
         (&["run", &fixture("twice"), "-k", "n=1", "--token-file", &reader], "role"),
@@ -374,7 +375,6 @@ fn what_works_on_this_machine_alone_refuses_a_server() {
         &["queue", "check"],
         &["queue", "backup", "x.db"],
         &["inspect", "x"],
-        &["tokens"],
         &["config"],
         &["interpreters"],
     ] {
@@ -383,6 +383,51 @@ fn what_works_on_this_machine_alone_refuses_a_server() {
         assert!(ended.stderr.contains(&format!("`{}`", arguments[0])), "{ended:?}");
         assert!(!shell.path("ampule.db").exists());
     }
+}
+
+#[test]
+fn a_server_of_the_environment_is_not_taken_for_a_queue_of_this_directory() {
+    let shell = Shell::new();
+    let call = |arguments: &[&str], queue: &str| {
+        let mut command = shell.command(arguments);
+        command.env("AMPULE_SERVER", "http://127.0.0.1:9").env("AMPULE_QUEUE", queue).stdin(Stdio::null());
+        Ended::from(command.output().unwrap())
+    };
+    for arguments in [&["work", "--until-empty"][..], &["queue", "check"]] {
+        let ended = call(arguments, "");
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+        assert!(ended.stderr.contains("$AMPULE_SERVER") && ended.stderr.contains("--queue"), "{ended:?}");
+        assert!(!shell.path("ampule.db").exists());
+    }
+    assert_eq!(call(&["work", "--until-empty"], "sqlite:named.db").code, Some(0));
+    assert_eq!(call(&["queue", "check"], "sqlite:named.db").code, Some(0));
+    let shown = call(&["config"], "");
+    assert!(shown.code == Some(0) && shown.stderr.contains("$AMPULE_SERVER"), "{shown:?}");
+}
+
+#[test]
+fn tokens_are_listed_made_and_revoked_on_the_server() {
+    let (serve, client) = (Serve::start(), Shell::new());
+    let made =
+        serve.document(&client, &["tokens", "create", "ci", "--role", "read", "--tenant", "t", "--expires", "1d"]);
+    let id = made["id"].as_str().unwrap();
+    let asked = client.call(["list", "--server", &serve.url, "--token", made["token"].as_str().unwrap()]);
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    let here = serve.shell.call(["tokens", "--json"]).document();
+    let there = serve.document(&client, &["tokens"]);
+    let names =
+        |listed: &Value| listed["tokens"].as_array().unwrap().iter().map(|t| t["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&there), names(&here));
+    assert_eq!((&there["tokens"][1]["tenant"], &there["tokens"][1]["expires_at"]), (&json!("t"), &made["expires_at"]));
+    let table = serve.call(&client, &["tokens"]);
+    assert!(table.code == Some(0) && table.stdout.contains(id), "{table:?}");
+    let unknown = serve.call(&client, &["tokens", "revoke", id, "nobody"]);
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("\"nobody\""), "{unknown:?}");
+    assert_eq!(serve.call(&client, &["tokens", "revoke", id]).stdout, "1 token revoked\n");
+    assert_eq!(serve.document(&client, &["tokens"])["tokens"].as_array().unwrap().len(), 1);
+    let last = serve.call(&client, &["tokens", "revoke", there["tokens"][0]["id"].as_str().unwrap()]);
+    assert!(last.code == Some(2) && last.stderr.contains("the last token"), "{last:?}");
+    assert!(!client.path("ampule.db").exists());
 }
 
 /// A server that answers every request so, for as long as the test goes on.

@@ -34,27 +34,9 @@ pub(crate) struct Cli {
     pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) remote: RemoteArgs,
-}
-
-impl Command {
-    /// The name of a subcommand that a server has no part in.
-    pub(crate) fn local(&self) -> Option<&'static str> {
-        Some(match self {
-            Command::Run(_) | Command::Eval(_) => return None,
-            Command::OfQueue(command) => return command.local(),
-            Command::Inspect(_) => "inspect",
-            Command::Test(_) => "test",
-            Command::New(_) => "new",
-            Command::Build(_) => "build",
-            Command::Dev(_) => "dev",
-            Command::Completions { .. } | Command::CompleteKwargs { .. } => "completions",
-            Command::Interpreters(_) => "interpreters",
-            Command::Serve(_) => "serve",
-            Command::Work(_) => "work",
-            Command::Config(_) => "config",
-            Command::CompileChild { .. } => "compile-child",
-        })
-    }
+    /// The name of the subcommand, if a server has no part in it.
+    #[arg(skip)]
+    pub(crate) local: Option<&'static str>,
 }
 
 #[derive(Debug, Subcommand)]

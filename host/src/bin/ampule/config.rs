@@ -25,6 +25,7 @@ use self::remote::Remote;
 pub(crate) use self::service::{Log, LogFormat, Service};
 use crate::args::{CacheArgs, ConfigArgs, ServeArgs, ServiceArgs, UrlArgs};
 use crate::exit::Fault;
+use crate::report;
 
 /// What arguments may override.
 #[derive(Default, PartialEq, Eq)]
@@ -62,9 +63,11 @@ impl Config {
     /// How a worker is set up.
     ///
     /// # Errors
-    /// As [`Config::server`].
+    /// As [`Config::server`], and if no queue is named where the environment names a server.
     pub(crate) fn worker(&self, args: &ServiceArgs) -> Result<Service, Fault> {
-        Ok(self.effective(&args.config, said::of_service(args))?.service)
+        let effective = self.effective(&args.config, said::of_service(args))?;
+        self.refuse_default_queue("work", effective.places.contains_key("queue"))?;
+        Ok(effective.service)
     }
 
     /// Prints how a server would be set up.
@@ -73,6 +76,10 @@ impl Config {
     /// As [`Config::server`].
     pub(crate) fn print(&self, args: &ConfigArgs) -> Result<ExitCode, Fault> {
         show::print(&self.effective(&args.file, Vec::new())?, args.json)?;
+        if self.server_of_environment().is_some() {
+            let note = "$AMPULE_SERVER is set: clients use it, servers and workers do not";
+            report::note(&mut anstream::stderr().lock(), note);
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -123,6 +130,11 @@ impl Config {
     /// The URL of the queue: what was asked for, or what the environment says.
     pub(crate) fn queue<'a>(&'a self, args: &'a UrlArgs) -> &'a str {
         args.queue.as_deref().or(self.queue.as_deref()).unwrap_or(DEFAULT_QUEUE)
+    }
+
+    /// Whether a queue is named: by what was asked for, or by the environment.
+    pub(crate) fn names_queue(&self, args: &UrlArgs) -> bool {
+        args.queue.is_some() || self.queue.is_some()
     }
 
     /// Where interpreters are that an operator added or switched off, if anywhere.

@@ -86,14 +86,16 @@ Exit codes:
   0  stopped as asked, or nothing is left to run
   1  with --until-empty: a job that it ran failed for good
   2  the command was not understood
-  4  the host failed, or the queue's database cannot be reached";
+  4  the host failed, or the queue's database cannot be reached
+  130  a second signal: it left at once";
 
 /// The codes of `ampule serve`, for its `--help`.
 pub(crate) const SERVE_TABLE: &str = "\
 Exit codes:
   0  stopped as asked
   2  the command or the configuration was not understood, or there is no token to listen beyond loopback with
-  4  the address cannot be listened on, the host failed, or the queue's database cannot be reached";
+  4  the address cannot be listened on, the host failed, or the queue's database cannot be reached
+  130  a second signal: it left at once";
 
 /// The codes of `ampule config`, for its `--help`.
 pub(crate) const CONFIG_TABLE: &str = "\
@@ -192,6 +194,7 @@ fn refused(code: &str, detail: String) -> Fault {
         Some(Code::BadProgram) => Failure::new(Kind::BadProgram, detail).into(),
         Some(Code::BadKwargs) => Failure::new(Kind::BadKwargs, detail).into(),
         Some(Code::Denied) => Failure::new(Kind::Denied, detail).into(),
+        Some(Code::Unauthorized) => Fault::Usage(format!("{detail}\n  `--token-file` or $AMPULE_TOKEN says who asks")),
         Some(Code::Internal | Code::Draining) => Fault::Host(anyhow::anyhow!("the server: {detail}")),
         _ => Fault::Usage(detail),
     }

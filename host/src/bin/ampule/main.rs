@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         log::start(verbose);
     }
     let config = Config::from_environment().asking(cli.remote);
-    if let Some(Err(fault)) = cli.command.local().map(|subcommand| config.refuse_server(subcommand)) {
+    if let Some(Err(fault)) = cli.local.map(|subcommand| config.refuse_server(subcommand)) {
         return refuse(&fault, false);
     }
     let (json, ended) = match cli.command {
@@ -77,6 +77,9 @@ fn main() -> ExitCode {
 fn serve(args: &ServeArgs, verbose: bool, config: &Config) -> Result<ExitCode, Fault> {
     let service = config.server(args)?;
     log::start_service(service.log, verbose, false);
+    if config.server_of_environment().is_some() {
+        tracing::warn!(target: log::SERVICE, "$AMPULE_SERVER is set and not used: `ampule serve` is a server itself");
+    }
     exit::on_threads(service.server.threads, serve::run(service, config))
 }
 

@@ -67,7 +67,7 @@ fn a_sound_queue_has_no_findings() {
     let shell = Shell::new();
     shell.enqueue("nothing", &[]);
     let checked = shell.call(["queue", "check"]);
-    assert_eq!((checked.code, checked.stdout.as_str()), (Some(0), "nothing found\n"));
+    assert_eq!((checked.code, checked.stdout.as_str()), (Some(0), "no fault in 1 job\n"));
     assert_eq!(shell.document(&["queue", "check"]), json!({ "sound": true, "findings": [] }));
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
 
 use super::Cli;
+use super::remote::{LOCAL, RemoteArgs};
 
 /// Every subcommand that is shown, in the order in which it is shown.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -26,12 +27,21 @@ impl Cli {
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let mut command = grouped(Cli::command());
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        cli.local = matches.subcommand_name().and_then(|name| LOCAL.into_iter().find(|local| *local == name));
+        Ok(cli)
+    }
+
+    /// The subcommands that a server may be asked for, as people list them.
+    pub(crate) fn on_servers() -> String {
+        let names =
+            GROUPS.iter().flat_map(|(_, names)| *names).filter(|name| **name != "help" && !LOCAL.contains(name));
+        names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     }
 }
 
 fn grouped(mut command: Command) -> Command {
-    // Adds `help`, which has a description too.
+    // Adds `help`, which has a description too, and to each subcommand the options that all have.
     command.build();
     let (header, literal) = (*command.get_styles().get_header(), *command.get_styles().get_literal());
     let mut groups = String::new();
@@ -48,7 +58,10 @@ fn grouped(mut command: Command) -> Command {
         "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\n\
          {header}Options:{header:#}\n{{options}}{{after-help}}"
     );
-    Cli::command().help_template(template)
+    LOCAL
+        .into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, RemoteArgs::hide))
+        .help_template(template)
 }
 
 #[cfg(test)]
@@ -65,5 +78,22 @@ mod tests {
         shown.sort_unstable();
         grouped.sort_unstable();
         assert_eq!(shown, grouped);
+    }
+
+    #[test]
+    fn the_options_of_a_server_are_shown_where_they_mean_something() {
+        let mut command = grouped(Cli::command());
+        assert!(command.render_help().to_string().contains("--token-file"));
+        for subcommand in command.get_subcommands_mut().filter(|subcommand| !subcommand.is_hide_set()) {
+            let name = subcommand.get_name().to_owned();
+            let is_shown = subcommand.render_long_help().to_string().contains("--server");
+            let is_local = LOCAL.contains(&name.as_str()) || name == "help";
+            assert_eq!(is_shown, !is_local, "{name}");
+        }
+        let queue = command.find_subcommand_mut("queue").and_then(|queue| queue.find_subcommand_mut("check"));
+        assert!(!queue.expect("a subcommand").render_help().to_string().contains("--server"));
+        let tokens = command.find_subcommand_mut("tokens").and_then(|tokens| tokens.find_subcommand_mut("create"));
+        assert!(tokens.expect("a subcommand").render_help().to_string().contains("--server"));
+        assert!(LOCAL.iter().all(|name| GROUPS.iter().any(|(_, names)| names.contains(name))));
     }
 }

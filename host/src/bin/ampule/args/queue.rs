@@ -75,15 +75,6 @@ pub(crate) enum QueueCommand {
 }
 
 impl QueueCommand {
-    /// The name of a subcommand that needs the database itself.
-    pub(super) fn local(&self) -> Option<&'static str> {
-        match self {
-            QueueCommand::Tokens(_) => Some("tokens"),
-            QueueCommand::Queue(_) => Some("queue"),
-            _ => None,
-        }
-    }
-
     /// Whether the caller reads documents.
     pub(crate) fn json(&self) -> bool {
         match self {

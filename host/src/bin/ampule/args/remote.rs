@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Command};
+
+/// What is done on this machine, or to a queue's database itself, whatever server there is.
+pub(super) const LOCAL: [&str; 11] =
+    ["inspect", "interpreters", "new", "build", "test", "dev", "serve", "work", "queue", "config", "completions"];
 
 /// A server, and who asks it. The token stays text that is not shown.
 #[derive(Clone, Default, PartialEq, Eq, Args)]
@@ -20,6 +24,35 @@ pub(crate) struct RemoteArgs {
     /// Trust these certificates of authorities too, as PEM [default: $AMPULE_CA_FILE]
     #[arg(long, value_name = "FILE", global = true, display_order = 204)]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+impl RemoteArgs {
+    /// Every one of them, with whether it was said.
+    fn options(&self) -> [(&'static str, bool); 4] {
+        [
+            ("server", self.server.is_some()),
+            ("token", self.token.is_some()),
+            ("token_file", self.token_file.is_some()),
+            ("ca_file", self.ca_file.is_some()),
+        ]
+    }
+
+    /// The first of them that was said, as it was said.
+    pub(crate) fn said(&self) -> Option<String> {
+        let (name, _) = self.options().into_iter().find(|(_, is_said)| *is_said)?;
+        Some(format!("--{}", name.replace('_', "-")))
+    }
+
+    /// Hides them below a built subcommand, which has no use for them.
+    pub(super) fn hide(mut command: Command) -> Command {
+        for (name, _) in RemoteArgs::default().options() {
+            if command.get_arguments().any(|argument| argument.get_id() == name) {
+                command = command.mut_arg(name, |argument| argument.hide(true));
+            }
+        }
+        let below: Vec<String> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+        below.into_iter().fold(command, |command, name| command.mut_subcommand(name, RemoteArgs::hide))
+    }
 }
 
 impl std::fmt::Debug for RemoteArgs {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ampule::remote::RemoteOptions;
 
 use super::Config;
-use crate::args::{RemoteArgs, UrlArgs};
+use crate::args::{Cli, RemoteArgs, UrlArgs};
 use crate::exit::Fault;
 use crate::run::read_text;
 
@@ -53,7 +53,13 @@ impl Config {
             }
             (Some(url), _) => url,
             (None, Some(url)) if !has_queue => url,
-            _ => return Ok(None),
+            _ => {
+                return self.remote.asked.said().map_or(Ok(None), |option| {
+                    Err(Fault::Usage(format!(
+                        "expected --server or $AMPULE_SERVER with {option}, found none that is asked"
+                    )))
+                });
+            }
         };
         let mut options = RemoteOptions::new(url)?;
         let token = match (&asked.token, &asked.token_file) {
@@ -68,16 +74,33 @@ impl Config {
         Ok(Some(options))
     }
 
-    /// Refuses a server that was asked for where it cannot do what is to be done.
+    /// Refuses what arguments say of a server where none can do what is to be done.
     ///
     /// # Errors
-    /// [`Fault::Usage`] if one was.
+    /// [`Fault::Usage`] if they say something.
     pub(crate) fn refuse_server(&self, subcommand: &str) -> Result<(), Fault> {
-        if self.remote.asked.server.is_none() {
-            return Ok(());
+        let Some(option) = self.remote.asked.said() else { return Ok(()) };
+        let expected = format!("expected {option} with one of {}", Cli::on_servers());
+        Err(Fault::Usage(format!("{expected}; found it with `{subcommand}`, which works on this machine")))
+    }
+
+    /// The server that the environment names, whether it is asked or not.
+    pub(crate) fn server_of_environment(&self) -> Option<&str> {
+        self.remote.server.as_deref()
+    }
+
+    /// Refuses to take the queue that is meant where none is named for the server's that the environment names.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] if no queue is named and a server is.
+    pub(crate) fn refuse_default_queue(&self, subcommand: &str, is_named: bool) -> Result<(), Fault> {
+        match self.server_of_environment() {
+            Some(server) if !is_named => Err(Fault::Usage(format!(
+                "expected --queue or $AMPULE_QUEUE, found $AMPULE_SERVER alone ({server})\n  \
+                 `{subcommand}` needs the queue's database itself and cannot ask a server for it"
+            ))),
+            _ => Ok(()),
         }
-        let expected = "expected --server with `run`, `eval` or what speaks to a queue";
-        Err(Fault::Usage(format!("{expected}, found it with `{subcommand}`, which works on this machine")))
     }
 }
 
@@ -126,9 +149,29 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_is_not_said_to_nobody() {
+        let file = RemoteArgs { token_file: Some(PathBuf::from("token")), ..RemoteArgs::default() };
+        let refusal = config(&[], file).remote(None).map(|_| ()).expect_err("nobody is asked").message();
+        assert!(refusal.contains("--token-file"), "{refusal}");
+        assert_eq!(shown(config(&[("AMPULE_TOKEN", "amp_x")], RemoteArgs::default()).remote(None)), "None");
+    }
+
+    #[test]
+    fn a_server_of_the_environment_is_not_taken_for_a_queue() {
+        let set = config(&[("AMPULE_SERVER", "http://h")], RemoteArgs::default());
+        let refusal = set.refuse_default_queue("work", false).expect_err("no queue is named").message();
+        assert!(refusal.contains("$AMPULE_SERVER") && refusal.contains("`work`"), "{refusal}");
+        assert!(set.refuse_default_queue("work", true).is_ok());
+        assert!(config(&[], RemoteArgs::default()).refuse_default_queue("work", false).is_ok());
+    }
+
+    #[test]
     fn a_server_is_refused_where_it_means_nothing() {
-        let refusal = config(&[], asked("http://h")).refuse_server("work").expect_err("it means nothing");
-        assert!(refusal.message().contains("`work`"), "{}", refusal.message());
+        let refusal = config(&[], asked("http://h")).refuse_server("work").expect_err("it means nothing").message();
+        assert!(["--server", "`work`", "`list`", "`tokens`"].iter().all(|word| refusal.contains(word)), "{refusal}");
+        let of_token = RemoteArgs { token: Some("amp_x".to_owned()), ..RemoteArgs::default() };
+        let refusal = config(&[], of_token).refuse_server("work").expect_err("it means nothing").message();
+        assert!(refusal.contains("--token") && !refusal.contains("amp_x"), "{refusal}");
         assert!(config(&[("AMPULE_SERVER", "http://h")], RemoteArgs::default()).refuse_server("work").is_ok());
     }
 }

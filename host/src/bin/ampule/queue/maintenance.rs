@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use ampule::queue::{Finding, Queue};
+use ampule::queue::{Filter, Finding, Queue};
 
 use super::open_database;
 use crate::args::{MaintenanceAction, MaintenanceArgs};
@@ -17,6 +17,7 @@ use crate::{report, wire};
 const SHOWN_JOBS: usize = 5;
 
 pub(super) async fn run(args: &MaintenanceArgs, config: &Config) -> Result<ExitCode, Fault> {
+    config.refuse_default_queue("queue", config.names_queue(&args.report.url))?;
     let queue = open_database(&args.report.url, config).await?;
     match &args.action {
         MaintenanceAction::Check => check(&*queue, args.report.json).await,
@@ -28,6 +29,9 @@ async fn check(queue: &dyn Queue, json: bool) -> Result<ExitCode, Fault> {
     let findings = queue.check(None).await?;
     if json {
         report::print_json(&wire::queue::findings(&findings))?;
+    } else if findings.is_empty() {
+        let jobs: u64 = queue.counts(&Filter::default()).await?.iter().map(|count| count.jobs).sum();
+        report::print(&format!("no fault in {jobs} {}\n", if jobs == 1 { "job" } else { "jobs" }))?;
     } else {
         report::print(&text(&findings))?;
     }
@@ -36,9 +40,6 @@ async fn check(queue: &dyn Queue, json: bool) -> Result<ExitCode, Fault> {
 }
 
 fn text(findings: &[Finding]) -> String {
-    if findings.is_empty() {
-        return "nothing found\n".to_owned();
-    }
     let mut text = String::new();
     for finding in findings {
         let weight = if finding.is_fault { "fault" } else { "note" };
