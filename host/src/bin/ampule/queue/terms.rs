@@ -1,8 +1,9 @@
 //! A job for the queue, from arguments: what is run, and the terms on which it waits.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use ampule::queue::{Callback, NewJob, RetryPolicy, Start, Unique, UniqueScope};
+use ampule::queue::{Callback, NewJob, RetryPolicy, Start, Unique, UniqueScope, Webhook};
 use ampule::{Job, Kwargs};
 
 use super::programs::Programs;
@@ -13,6 +14,8 @@ use crate::run::Inputs;
 
 /// What a callback's closure is written with.
 const CLOSURE: &str = "closure:";
+/// What a callback's URL begins with.
+const URLS: [&str; 2] = ["https://", "http://"];
 
 /// The job, with callbacks, due at once.
 pub(super) async fn new_job(
@@ -112,6 +115,9 @@ async fn callback(
     let kwargs = kwargs.map_err(|error| Fault::Usage(format!("{argument}: {error}")))?;
     if let Some(name) = who.strip_prefix(CLOSURE) {
         return Ok(Callback::Closure { name: name.to_owned(), kwargs });
+    }
+    if URLS.iter().any(|scheme| who.starts_with(scheme)) {
+        return Ok(Callback::Http(Webhook { url: who.to_owned(), kwargs, headers: BTreeMap::new() }));
     }
     let found = programs.find(who).await?;
     Ok(Callback::job(NewJob::new(found.job().kwargs(kwargs))))

@@ -142,14 +142,19 @@ pub(crate) struct TermsArgs {
     /// Try again after failures of this kind; may be repeated [default: guest, lost, host]
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub(crate) retry_on: Vec<Kind>,
-    /// When it returns, enqueue this program, which gets the value as `result`; or `closure:NAME` of a worker
-    #[arg(long, value_name = "PROGRAM|closure:NAME")]
+    /// When it returns, enqueue this program, which gets the value as `result`; or tell a URL, or `closure:NAME` of a
+    /// worker
+    ///
+    /// A URL is told by a signed request, again and again until it is taken. Workers reach those only that the
+    /// configuration allows: by default https, and no address of a private network.
+    #[arg(long, value_name = "PROGRAM|URL|closure:NAME")]
     pub(crate) at_return: Option<String>,
     /// What --at-return is given besides, as a JSON object
     #[arg(long, value_name = "JSON", requires = "at_return")]
     pub(crate) at_return_kwargs: Option<String>,
-    /// When it fails for good, enqueue this program, which gets the `failure`; or `closure:NAME` of a worker
-    #[arg(long, value_name = "PROGRAM|closure:NAME")]
+    /// When it fails for good, enqueue this program, which gets the `failure`; or tell a URL, or `closure:NAME` of a
+    /// worker
+    #[arg(long, value_name = "PROGRAM|URL|closure:NAME")]
     pub(crate) at_err: Option<String>,
     /// What --at-err is given besides, as a JSON object
     #[arg(long, value_name = "JSON", requires = "at_err")]
