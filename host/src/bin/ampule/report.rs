@@ -139,7 +139,7 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         (Kind::OutOfMemory, _) => Some("`--memory` gives it more, such as `--memory 1GiB`"),
         (Kind::BadKwargs, _) => Some("`ampule run --help-job PROGRAM` shows which arguments it takes"),
         (Kind::BadProgram, _) => Some("`ampule inspect` shows what the program is and what it imports"),
-        (Kind::Denied, _) => Some("`--dir` and `--env` asked for more than this runner grants"),
+        (Kind::Denied, _) => Some("it asked for a directory, a variable or a limit past what its runner grants"),
         (_, Some(true)) => Some("the job says that another attempt may succeed"),
         (_, Some(false)) => Some("the job says that another attempt is no use"),
         _ => None,

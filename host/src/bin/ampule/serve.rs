@@ -104,7 +104,7 @@ impl Says {
             tracing::info!(target: log::SERVICE, address = %address, worker, first_token = first, "listening");
             return;
         }
-        let mut text = format!("listening on {base}");
+        let mut text = format!("listening on http://{address}");
         if let Some(worker) = worker {
             text.push_str(&format!(", worker {worker} is ready"));
         }

@@ -62,6 +62,19 @@ fn a_line_tells_of_each_job_that_ends() {
 }
 
 #[test]
+fn a_worker_that_ends_when_nothing_is_left_says_which_webhooks_wait() {
+    let shell = Shell::new();
+    let id = shell.enqueue("twice", &["-k", "n=1", "--at-return", "https://localhost:9/hook"]);
+    let document = shell.document(&["show", &id]);
+    assert_eq!(document["at_return"]["url"], "https://localhost:9/hook", "{document}");
+    // The port of `discard`, where nobody listens.
+    let worked = shell.work(&["--set", "webhooks.allow_hosts=localhost", "--set", "webhooks.allow_ports=9"]);
+    assert_eq!(worked.code, Some(0), "{worked:?}");
+    assert!(worked.stderr.contains("1 webhook waits for another try"), "{worked:?}");
+    assert!(worked.stderr.lines().any(|line| line == "stopped"), "{worked:?}");
+}
+
+#[test]
 fn a_quiet_worker_tells_of_none() {
     let shell = Shell::new();
     shell.enqueue("twice", &[]);

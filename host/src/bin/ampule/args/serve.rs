@@ -26,6 +26,9 @@ pub(crate) struct ServeArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
     /// End when nothing is left to run: no job runs, and none is queued but held ones and those of paused queues
+    ///
+    /// Callbacks that are programs are jobs and are run. Webhooks that a receiver did not take at once wait for another
+    /// worker, and closures for a program that has them.
     #[arg(long)]
     pub(crate) until_empty: bool,
     /// Print nothing of jobs that end

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ampule::queue::{self, Filter, Mode, Page, Queue, QueueUrl, State, Summary, Verdict};
+use ampule::queue::{self, Filter, Mode, Page, Queue, QueueUrl, State, Summary, Target, Verdict};
 use ampule::{Drained, SettledJob};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -33,23 +33,34 @@ pub(crate) async fn run(args: &WorkArgs, service: &Service, config: &Config) -> 
     let plural = if slots == 1 { "slot" } else { "slots" };
     say(&format!("worker {} is ready: {slots} {plural}, {}", workers.id(), served(only)));
     let mut told = Told { settled, quiet: args.quiet, failed: false };
-    tokio::select! {
+    let is_empty = tokio::select! {
         biased;
-        () = signals.asked_to_stop() => say(&format!(
-            "stopping: {} running, at most {} to go; a second signal leaves at once",
-            workers.running(),
-            when::span(service.grace),
-        )),
-        done = until_empty(&*queue, only, &languages), if args.until_empty => done?,
-        () = told.all() => {}
-    }
-    let drained = tokio::select! {
+        () = signals.asked_to_stop() => {
+            say(&format!(
+                "stopping: {} running, at most {} to go; a second signal leaves at once",
+                workers.running(),
+                when::span(service.grace),
+            ));
+            false
+        }
+        done = until_empty(&*queue, only, &languages), if args.until_empty => {
+            done?;
+            true
+        }
+        () = told.all() => false,
+    };
+    let mut drained = tokio::select! {
         biased;
         // The second signal ends the process in there.
         () = async { loop { signals.asked_to_stop().await } } => Drained::default(),
         drained = workers.shutdown(service.grace) => drained,
     };
     told.rest();
+    if is_empty {
+        // The queue told of these ends before the worker had counted them: nothing ran any more.
+        drained.finished = 0;
+        say_what_waits(&*queue).await;
+    }
     say(&workers::ended(&drained));
     Ok(match (drained.abandoned, args.until_empty && told.failed) {
         (0, false) => ExitCode::SUCCESS,
@@ -111,6 +122,18 @@ async fn has_work(queue: &dyn Queue, name: &str, mode: Mode, languages: &[String
             Some(last) => page.after = Some(last.id),
             None => return Ok(false),
         }
+    }
+}
+
+/// Says how many webhooks nobody took yet, since whoever ends here tells them no more.
+async fn say_what_waits(queue: &dyn Queue) {
+    // Who cannot be asked any more is not worth a fault: all that was to be done is done.
+    let Ok(queues) = queue.queues(None).await else { return };
+    let waiting = queues.iter().filter(|info| info.name == Target::HTTP_QUEUE).map(|info| info.queued).sum();
+    match waiting {
+        0 => {}
+        1 => say("1 webhook waits for another try, by another worker"),
+        many => say(&format!("{many} webhooks wait for another try, by another worker")),
     }
 }
 
