@@ -220,6 +220,9 @@ fn a_run_there_says_what_a_run_here_says() {
     ] {
         both.compare(arguments);
     }
+    let denied = both.there.call(&both.client, &["run", &fixture("tell"), "--timeout", "2h"]);
+    assert_eq!(denied.code, Some(3), "{denied:?}");
+    assert!(denied.stderr.contains("`timeout`") && !denied.stderr.contains("--dir"), "{denied:?}");
     let stored = both.there.call(&both.client, &["run", "twice", "-k", "n=5"]);
     let missing = both.there.call(&both.client, &["run", "no-such-program"]);
     assert_eq!(missing.code, Some(2), "{missing:?}");

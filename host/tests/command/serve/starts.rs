@@ -73,6 +73,8 @@ fn others_can_reach_a_server_only_once_there_is_a_token() {
     assert!(ended.stderr.contains("`ampule tokens create` makes one"), "{ended:?}");
     assert_eq!(shell.call(["tokens", "create", "first", "--role", "admin"]).code, Some(0));
     let server = Server::on("0.0.0.0:0", &shell, &["--no-work"]);
+    assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
+    assert!(server.says("curl ").starts_with("http://127.0.0.1:"), "what can be tried reaches it from here");
     let answer = server.ask("", "GET", "/healthz", b"").unwrap();
     assert_eq!(answer.status, 204);
 }
