@@ -179,7 +179,7 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// Tells of a worker that is alive.
     fn beat<'a>(&'a self, worker: &'a WorkerInfo, now: Now) -> Answer<'a, ()>;
 
-    /// The workers that were alive within the last minute, and those that left jobs behind.
+    /// The workers that were alive within the last minute and have not ended since, and those that left jobs behind.
     fn workers(&self, now: Now) -> Answer<'_, Vec<WorkerInfo>>;
 
     /// Deletes ended jobs that are older than is kept, at most ten thousand, and says how many.

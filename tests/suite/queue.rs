@@ -310,6 +310,7 @@ laws! {
     workers:
         a_worker_is_known_as_it_told_last,
         a_worker_that_is_silent_for_a_minute_is_gone,
+        a_worker_that_takes_no_more_and_runs_none_has_ended,
         a_worker_that_left_jobs_behind_stays_in_sight,
         a_worker_that_never_told_of_itself_may_claim;
     prune:

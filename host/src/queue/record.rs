@@ -162,6 +162,8 @@ pub struct WorkerInfo {
     pub id: WorkerId,
     /// The machine and process, for people.
     pub host: String,
+    /// What it serves, for people: the names of queues, or webhooks.
+    pub serves: String,
     /// The version of Ampule.
     pub version: String,
     /// How many jobs it can run at once.
@@ -193,7 +195,8 @@ impl WorkerInfo {
     #[must_use]
     pub fn new(id: WorkerId, host: impl Into<String>, slots: u32, now: Timestamp) -> Self {
         let (host, version) = (host.into(), env!("CARGO_PKG_VERSION").to_owned());
-        WorkerInfo { id, host, version, slots, running: 0, draining: false, started_at: now, seen_at: now }
+        let (serves, running, draining) = (String::new(), 0, false);
+        WorkerInfo { id, host, serves, version, slots, running, draining, started_at: now, seen_at: now }
     }
 }
 

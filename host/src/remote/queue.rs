@@ -205,6 +205,7 @@ impl RemoteQueue {
         let info = |worker: WorkerDocument| WorkerInfo {
             id: worker.id,
             host: worker.host,
+            serves: worker.serves,
             version: worker.version,
             slots: worker.slots,
             running: worker.running,

@@ -73,6 +73,8 @@ pub struct WorkerDocument {
     pub id: WorkerId,
     /// The machine and process, for people.
     pub host: String,
+    /// What it serves, for people: the names of queues, or webhooks.
+    pub serves: String,
     /// The version of Ampule.
     pub version: String,
     /// How many jobs it can run at once.
@@ -120,6 +122,7 @@ impl From<&WorkerInfo> for WorkerDocument {
         WorkerDocument {
             id: worker.id,
             host: worker.host.clone(),
+            serves: worker.serves.clone(),
             version: worker.version.clone(),
             slots: worker.slots,
             running: worker.running,

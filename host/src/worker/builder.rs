@@ -165,6 +165,17 @@ impl Serves {
         let over_http = self.http.as_ref().map(|_| Target::HTTP_QUEUE.to_owned());
         self.closures.queues().into_iter().chain(over_http).collect()
     }
+
+    /// All of it, as a list of workers shows it.
+    pub(super) fn in_words(&self) -> String {
+        let mut words = match &self.queues {
+            Queues::All => vec!["all queues"],
+            Queues::Only(names) => names.iter().map(String::as_str).collect(),
+        };
+        words.extend(self.closures.names().next().map(|_| "closures"));
+        words.extend(self.http.as_ref().map(|_| "webhooks"));
+        words.join(", ")
+    }
 }
 
 impl Config {

@@ -102,7 +102,8 @@ impl Keeper {
             Some(info) => info,
             none => {
                 let now = shared.queue.clock().await?;
-                none.insert(WorkerInfo::new(shared.id, &*shared.config.host, shared.config.slots as u32, now))
+                let info = WorkerInfo::new(shared.id, &*shared.config.host, shared.config.slots as u32, now);
+                none.insert(WorkerInfo { serves: shared.serves.in_words(), ..info })
             }
         };
         info.running = shared.running() as u32;

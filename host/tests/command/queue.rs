@@ -56,7 +56,7 @@ pub(super) fn redacted(text: &str) -> String {
         (r"sha256:[0-9a-f]{64}", "<digest>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<moment>"),
         (r"<?\d+(\.\d+)?(ms|µs|ns|s|m|h|d)( \d+(s|m|h))?\b( ago)?", "<time>"),
-        (r"[\w.-]+:\d+  0\.1\.0", "<host>  <version>"),
+        (r"[\w.-]+:\d+(  .+?  )0\.1\.0", "<host>$1<version>"),
         (r"\d+ fuel", "<fuel>"),
         // Columns are as wide as what stood in them.
         (r"(\S) {2,}", "$1  "),

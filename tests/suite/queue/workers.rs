@@ -21,6 +21,8 @@ pub(super) async fn a_worker_is_known_as_it_told_last(queue: Arc<dyn Queue>) {
     beat(&queue, &worker, at(0)).await;
     assert_eq!(workers(&queue, at(0)).await, [worker.clone()]);
     worker.draining = true;
+    worker.running = 1;
+    worker.serves = "mail, webhooks é".to_owned();
     worker.slots = 4;
     worker.seen_at = at(9);
     beat(&queue, &worker, at(9)).await;
@@ -37,6 +39,17 @@ pub(super) async fn a_worker_that_is_silent_for_a_minute_is_gone(queue: Arc<dyn 
     assert_eq!(seen(workers(&queue, at_ms(59_999)).await), ids);
     assert_eq!(seen(workers(&queue, at_ms(60_001)).await), ids[1..]);
     assert_eq!(seen(workers(&queue, at(91)).await), []);
+}
+
+pub(super) async fn a_worker_that_takes_no_more_and_runs_none_has_ended(queue: Arc<dyn Queue>) {
+    let mut worker = WorkerInfo::new(WorkerId::fresh(), "here", 1, at(0));
+    worker.draining = true;
+    worker.running = 1;
+    beat(&queue, &worker, at(0)).await;
+    assert_eq!(workers(&queue, at(0)).await, [worker.clone()], "it drains");
+    worker.running = 0;
+    beat(&queue, &worker, at(0)).await;
+    assert_eq!(workers(&queue, at(0)).await, []);
 }
 
 pub(super) async fn a_worker_that_left_jobs_behind_stays_in_sight(queue: Arc<dyn Queue>) {

@@ -134,8 +134,9 @@ async fn a_worker_is_seen_as_long_as_it_works() {
     })
     .await;
     assert_eq!((&*info.host, info.slots, info.running, info.draining), ("tower:1", 7, 0, false));
+    assert_eq!(info.serves, "all queues");
     let id = worker.id();
     worker.shutdown(Duration::ZERO).await;
     let workers = site.queue.workers(None).await.expect("the queue is read");
-    assert!(workers.iter().any(|info| info.id == id && info.draining), "its last word is that it takes no more");
+    assert!(workers.iter().all(|info| info.id != id), "its last word is that it has ended");
 }

@@ -7,10 +7,11 @@ use super::connection::{Stop, Work};
 use crate::queue::Error;
 
 /// The steps, in order. One that was ever released is never changed.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema/0001_jobs.sql"),
     include_str!("schema/0002_schedules.sql"),
     include_str!("schema/0003_entries_and_versions.sql"),
+    include_str!("schema/0004_what_workers_serve.sql"),
 ];
 
 /// The version after the last step.

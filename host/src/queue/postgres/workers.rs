@@ -15,14 +15,14 @@ const ALIVE: Duration = Duration::from_secs(60);
 /// Keeps what a worker tells of itself. It is seen now, by the clock of the queue.
 pub(super) fn beat<'c>(connection: &'c mut PgConnection, (worker, at): &'c (&WorkerInfo, Now)) -> Work<'c, ()> {
     Box::pin(async move {
-        let WorkerInfo { id, host, version, slots, running, draining, started_at, seen_at: _ } = worker;
+        let WorkerInfo { id, host, serves, version, slots, running, draining, started_at, seen_at: _ } = worker;
         sqlx::query(concat!(
-            "INSERT INTO ampule.workers (id, host, version, slots, running, draining, started_at, seen_at) \
+            "INSERT INTO ampule.workers (id, host, version, slots, running, draining, started_at, seen_at, serves) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, ",
             now!("$8"),
-            ") ON CONFLICT (id) DO UPDATE SET host = excluded.host, version = excluded.version, \
+            ", $9) ON CONFLICT (id) DO UPDATE SET host = excluded.host, version = excluded.version, \
                slots = excluded.slots, running = excluded.running, draining = excluded.draining, \
-               started_at = excluded.started_at, seen_at = excluded.seen_at",
+               started_at = excluded.started_at, seen_at = excluded.seen_at, serves = excluded.serves",
         ))
         .bind(worker_uuid(*id))
         .bind(text(host))
@@ -32,20 +32,22 @@ pub(super) fn beat<'c>(connection: &'c mut PgConnection, (worker, at): &'c (&Wor
         .bind(draining)
         .bind(cut(*started_at))
         .bind(given(*at))
+        .bind(text(serves))
         .execute(connection)
         .await?;
         Ok(())
     })
 }
 
-/// The workers that are alive, and those that left jobs behind; those that were there first go first.
+/// The workers that are alive, and those that left jobs behind; those that were there first go first. One that takes no
+/// more and runs none has ended.
 pub(super) fn list<'c>(connection: &'c mut PgConnection, at: &'c Now) -> Work<'c, Vec<WorkerInfo>> {
     Box::pin(async move {
         let found = sqlx::query(concat!(
-            "SELECT id, host, version, slots, running, draining, started_at, seen_at FROM ampule.workers \
-             WHERE seen_at >= ",
+            "SELECT id, host, version, slots, running, draining, started_at, seen_at, serves FROM ampule.workers \
+             WHERE (NOT (draining AND running = 0) AND seen_at >= ",
             now!("$1"),
-            " - $2 * interval '1 ms' OR id IN (SELECT worker FROM ampule.jobs WHERE state = 1) ORDER BY started_at, id",
+            " - $2 * interval '1 ms') OR id IN (SELECT worker FROM ampule.jobs WHERE state = 1) ORDER BY started_at, id",
         ))
         .bind(given(*at))
         .bind(millis(ALIVE))
@@ -69,5 +71,6 @@ fn info(row: &PgRow) -> sqlx::Result<WorkerInfo> {
         draining: row.try_get("draining")?,
         started_at: row.try_get("started_at")?,
         seen_at: row.try_get("seen_at")?,
+        serves: row.try_get("serves")?,
     })
 }

@@ -13,10 +13,10 @@ const ALIVE: Duration = Duration::from_secs(60);
 
 /// Keeps what a worker tells of itself. It is seen now, by the clock of the queue.
 pub(super) fn beat(tx: &Tx<'_, '_>, worker: &WorkerInfo, now: Now) -> Result<(), Stop> {
-    let WorkerInfo { id, host, version, slots, running, draining, started_at, seen_at: _ } = worker;
+    let WorkerInfo { id, host, serves, version, slots, running, draining, started_at, seen_at: _ } = worker;
     tx.prepare(
-        "INSERT OR REPLACE INTO workers (id, host, version, slots, running, draining, started_at, seen_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO workers (id, host, version, slots, running, draining, started_at, seen_at, serves) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         id.to_bytes(),
@@ -26,15 +26,18 @@ pub(super) fn beat(tx: &Tx<'_, '_>, worker: &WorkerInfo, now: Now) -> Result<(),
         running,
         draining,
         started_at.timestamp_millis(),
-        tx.now(now)
+        tx.now(now),
+        serves
     ])?;
     Ok(())
 }
 
-/// The workers that are alive, and those that left jobs behind; those that were there first go first.
+/// The workers that are alive, and those that left jobs behind; those that were there first go first. One that takes no
+/// more and runs none has ended.
 pub(super) fn list(db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<WorkerInfo>> {
     let mut read = db.prepare_cached(
-        "SELECT id, host, version, slots, running, draining, started_at, seen_at FROM workers WHERE seen_at >= ?1 \
+        "SELECT id, host, version, slots, running, draining, started_at, seen_at, serves FROM workers \
+         WHERE (seen_at >= ?1 AND NOT (draining AND running = 0)) \
          OR id IN (SELECT worker FROM jobs INDEXED BY jobs_running WHERE state = 1) ORDER BY started_at, id",
     )?;
     let since = now.timestamp_millis().saturating_sub(millis(ALIVE));
@@ -51,5 +54,6 @@ fn info(row: &Row<'_>) -> rusqlite::Result<WorkerInfo> {
         draining: row.get(5)?,
         started_at: row.get::<_, Sql<Timestamp>>(6)?.0,
         seen_at: row.get::<_, Sql<Timestamp>>(7)?.0,
+        serves: row.get(8)?,
     })
 }

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::super::shell::{Shell, fixture};
+use super::super::shell::{Shell, fixture, wait_for};
 use super::redacted;
+use super::work::Running;
 
 #[test]
 fn a_paused_queue_hands_out_nothing_until_it_is_resumed() {
@@ -49,17 +50,26 @@ fn limits_are_set_one_by_one_and_taken_away() {
 }
 
 #[test]
-fn workers_are_told_of_while_they_are_remembered_the_one_for_webhooks_too() {
+fn workers_are_told_of_with_what_they_serve_until_they_have_ended() {
     let shell = Shell::new();
-    shell.enqueue("nothing", &[]);
-    shell.work(&["--slots", "3"]);
-    insta::assert_snapshot!(redacted(&shell.call(["workers"]).stdout), @r"
-    ID  HOST  VERSION  RUNNING  STARTED  HEARD OF
-    <id>  <host>  <version>  0/3  <time>  <time>  draining
-    <id>  <host>  <version>  0/256  <time>  <time>  draining
-    ");
+    shell.enqueue("nothing", &["--on", "mail"]);
+    let worker = Running::start(&shell, &["--slots", "3", "--only", "mail"]);
+    wait_for(|| shell.document(&["workers"])["workers"].as_array().unwrap().len() == 2);
+    wait_for(|| shell.document(&["list", "--state", "completed"])["jobs"].as_array().unwrap().len() == 1);
+    let mut lines: Vec<String> = redacted(&shell.call(["workers"]).stdout).lines().map(str::to_owned).collect();
+    // Both began in one millisecond, or one of them in the next.
+    lines[1..].sort_unstable();
+    let lines: Vec<&str> = lines.iter().map(|line| line.split("  <time>").next().unwrap().trim_end()).collect();
+    assert_eq!(lines[0], "ID  HOST  SERVES  VERSION  RUNNING  STARTED  HEARD OF");
+    let running = |line: &str| line.rsplit("  ").next().unwrap().split('/').nth(1).unwrap().to_owned();
+    assert_eq!((running(lines[1]), running(lines[2])), ("3".to_owned(), "256".to_owned()), "{lines:?}");
+    assert!(lines[1].starts_with("<id>  <host>  mail  <version>"), "{lines:?}");
+    assert!(lines[2].starts_with("<id>  <host>  webhooks  <version>"), "{lines:?}");
     let workers = shell.document(&["workers"]);
-    assert_eq!((&workers["workers"][0]["slots"], &workers["workers"][0]["running"]), (&json!(3), &json!(0)));
+    assert!(workers["workers"].as_array().unwrap().iter().any(|worker| worker["serves"] == "webhooks"), "{workers}");
+    worker.stop();
+    assert_eq!(shell.document(&["workers"]), json!({ "workers": [] }));
+    assert!(shell.call(["workers"]).stderr.contains("no workers"));
 }
 
 #[test]

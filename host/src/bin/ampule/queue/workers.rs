@@ -21,15 +21,16 @@ pub(super) async fn run(args: &ReportArgs, config: &Config) -> Result<ExitCode, 
     } else {
         let now = queue.clock().await?;
         let rows = workers.iter().map(|worker| row(worker, now)).collect();
-        report::print(&table(["ID", "HOST", "VERSION", "RUNNING", "STARTED", "HEARD OF", ""], rows))?;
+        report::print(&table(["ID", "HOST", "SERVES", "VERSION", "RUNNING", "STARTED", "HEARD OF", ""], rows))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(worker: &WorkerInfo, now: Timestamp) -> [String; 7] {
+fn row(worker: &WorkerInfo, now: Timestamp) -> [String; 8] {
     [
         worker.id.to_string(),
         worker.host.clone(),
+        worker.serves.clone(),
         worker.version.clone(),
         format!("{}/{}", worker.running, worker.slots),
         when::distance(now, worker.started_at),
