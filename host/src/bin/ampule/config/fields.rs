@@ -177,7 +177,7 @@ pub(super) const FIELDS: &[Field] = &[
         "webhooks.in_flight_wait",
         TIME,
         server.settings.webhooks.in_flight_wait,
-        "How long a try waits for one of these before it is handed back."
+        "How long a try waits for one of these before it is put off."
     ),
     field!(
         "webhooks.keep_rotated",
