@@ -186,6 +186,11 @@ fn failures_batches_and_refusals_are_told_as_here() {
     assert!(here.ends_with("jobs") && there.ends_with("jobs"));
     both.compare(&["enqueue", "--batch", "jobs"]);
     both.compare(&["cancel", "--state", "queued"]);
+    let told = ["--at-return", "https://example.org/hook", "--at-return-kwargs", r#"{"order": 7}"#];
+    both.enqueue(&[&[&*fixture("nothing"), "--hold"], &told[..]].concat());
+    both.compare(&["show", "ID"]);
+    let [_, there] = both.compare(&["show", "ID", "--json"]);
+    assert_eq!(there.document()["at_return"]["url"], "https://example.org/hook", "{there:?}");
 }
 
 #[test]

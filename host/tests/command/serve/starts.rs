@@ -83,6 +83,7 @@ fn others_can_reach_a_server_only_once_there_is_a_token() {
 fn a_log_for_machines_is_all_documents() {
     let shell = Shell::new();
     let mut command = shell.command(["--verbose", "serve", "--listen", "127.0.0.1:0", "--json-log"]);
+    command.env("AMPULE_SERVER", "http://127.0.0.1:9");
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
     let mut documents = Vec::new();
@@ -95,6 +96,8 @@ fn a_log_for_machines_is_all_documents() {
             break;
         }
     }
+    let warned = |document: &serde_json::Value| document["fields"]["message"].to_string().contains("$AMPULE_SERVER");
+    assert!(documents.iter().any(|document| document["level"] == "WARN" && warned(document)), "{documents:?}");
     let last = documents.last().unwrap();
     assert!(last["fields"]["first_token"].as_str().unwrap().starts_with("amp_"), "{last}");
     child.kill().unwrap();
