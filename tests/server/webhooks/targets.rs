@@ -172,7 +172,8 @@ async fn no_spelling_of_an_address_reaches_what_is_not_allowed() {
     for (url, job) in deliveries {
         let record = scene.tried(scene.delivery_of(job).await, 1).await;
         assert_ne!(record.summary.state, State::Completed, "{url}");
-        assert!(message(&record).contains("not allowed"), "{url}: {}", message(&record));
+        let message = message(&record);
+        assert!(message.contains("not allowed") || message.contains("no address that may be"), "{url}: {message}");
     }
     assert_eq!(honeypot.connections(), 0);
 }
@@ -202,9 +203,9 @@ async fn every_try_asks_again_and_connects_to_what_it_was_answered() {
     let delivery = scene.tell(webhook(format!("http://rebinding.example:{port}/"))).await;
     let expected = [
         (1, "expected an answer of 200 to 299, found 500 Internal Server Error"),
-        (1, "the target is not allowed"),
+        (1, "the host has no address that may be reached at the moment"),
         (2, "expected an answer of 200 to 299, found 500 Internal Server Error"),
-        (2, "the host's name has no address at the moment"),
+        (2, "the host has no address that may be reached at the moment"),
     ];
     for (tries, (sent, expected)) in (1..).zip(expected) {
         let record = scene.tried(delivery, tries).await;
@@ -220,10 +221,14 @@ async fn what_a_tenant_reads_says_nothing_of_the_operators_network() {
     let hidden = IpAddr::V4(Ipv4Addr::new(10, 7, 7, 7));
     let mut settings = open();
     settings.allow_networks.clear();
-    let scene = Scene::with_resolver(settings, Told::new([vec![hidden]])).await;
-    let record = scene.tried(scene.tell(webhook("http://internal.example/")).await, 1).await;
-    assert_eq!(message(&record), "the target is not allowed");
-    assert!(!format!("{record:?}").contains("10.7.7.7"));
+    let scene = Scene::with_resolver(settings, Told::new([vec![hidden], vec![]])).await;
+    let mut messages = Vec::new();
+    for name in ["internal", "unknown"] {
+        let record = scene.tried(scene.tell(webhook(format!("http://{name}.example/"))).await, 1).await;
+        assert!(!format!("{record:?}").contains("10.7.7.7"));
+        messages.push(message(&record));
+    }
+    assert_eq!(messages[0], messages[1], "which names there are is no tenant's to know");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,7 +241,7 @@ async fn ports_and_schemes_are_the_operators_to_allow() {
     for (settings, expected) in [(no_ports, "a port that the operator allows"), (no_http, "expected https")] {
         let scene = Scene::start(settings).await;
         let record = scene.tried(scene.tell(webhook(honeypot.url("/"))).await, 1).await;
-        assert_eq!(record.summary.state, State::Failed, "another try changes nothing");
+        assert_eq!(record.summary.state, State::Queued, "another worker may have other settings");
         assert!(message(&record).contains(expected), "{}", message(&record));
     }
     assert_eq!(honeypot.connections(), 0);

@@ -53,7 +53,7 @@ impl Connector {
     async fn try_all(&self, target: &Target, addresses: Vec<IpAddr>, most: Duration) -> Result<Box<dyn Stream>, Fault> {
         // An address that does not answer leaves time for the others.
         let share = most / addresses.len().max(1) as u32;
-        let mut fault = Fault::Unresolved;
+        let mut fault = Fault::Unreachable;
         for address in addresses {
             match timeout(share, self.try_one(target, address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
@@ -70,11 +70,12 @@ impl Connector {
             Some(address) => vec![address],
             None => self.questions.ask(&target.host, turn).await.map_err(|error| {
                 tracing::debug!(host = target.host, %error, "the host of a webhook has no address");
-                if error.kind() == ErrorKind::WouldBlock { Fault::Crowded } else { Fault::Unresolved }
+                if error.kind() == ErrorKind::WouldBlock { Fault::Crowded } else { Fault::Unreachable }
             })?,
         };
         if found.is_empty() {
-            return Err(Fault::Unresolved);
+            tracing::debug!(host = target.host, "the host of a webhook has no address");
+            return Err(Fault::Unreachable);
         }
         let passes = |address: &IpAddr| match target.judge(*address, settings) {
             Ok(()) => true,
@@ -84,7 +85,7 @@ impl Connector {
             }
         };
         let addresses: Vec<_> = found.into_iter().filter(passes).take(MAX_ADDRESSES).collect();
-        if addresses.is_empty() { Err(Fault::NotAllowed) } else { Ok(addresses) }
+        if addresses.is_empty() { Err(Fault::Unreachable) } else { Ok(addresses) }
     }
 
     async fn try_one(&self, target: &Target, address: IpAddr) -> Result<Box<dyn Stream>, Fault> {
@@ -93,7 +94,7 @@ impl Connector {
         let peer = stream.peer_addr().map_err(Fault::Connection)?;
         if peer.ip() != address || peer.port() != target.port {
             tracing::error!(host = target.host, %wanted, %peer, "connected to another address than was asked for");
-            return Err(Fault::NotAllowed);
+            return Err(Fault::Unreachable);
         }
         stream.set_nodelay(true).map_err(Fault::Connection)?;
         let stream = Bounded::new(stream, MAX_READ_BYTES);

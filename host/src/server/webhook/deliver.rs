@@ -19,7 +19,7 @@ use super::record::{Record, verdict};
 use super::resolve::{Questions, Resolve, SystemResolver, Turn};
 use super::secrets::Secrets;
 use super::settings::WebhookSettings;
-use super::target::Target;
+use super::target::{Refusal, Target};
 use super::{header as asked, message, sign, tls, trace};
 use crate::failure::{Failure, Kind};
 use crate::queue::{Error, Queue};
@@ -90,8 +90,7 @@ impl DeliverHttp for Deliverer {
 impl Inner {
     /// One try. Its record is the value, or what was returned before the failure.
     async fn attempt(&self, delivery: &HttpDelivery) -> Result<Value, NotTold> {
-        let target = Target::parse(&delivery.url, &self.settings)
-            .map_err(|refusal| Record::default().into_failure(Fault::Url(refusal).to_string(), Some(false)))?;
+        let target = Target::parse(&delivery.url, &self.settings).map_err(|refusal| refused(delivery, refusal))?;
         let put_off = || NotTold::PutOff(wait_after(delivery.attempt));
         let wait = self.settings.in_flight_wait;
         // The tenant's first: who waits for a host takes nothing from other tenants.
@@ -180,6 +179,16 @@ fn unsent(error: Unsent) -> Failure {
         }
         other => Record::default().into_failure(other.to_string(), Some(false)),
     }
+}
+
+/// What this worker's settings refuse is tried again: those of whoever took the job in allowed it.
+fn refused(delivery: &HttpDelivery, refusal: Refusal) -> Failure {
+    if !refusal.is_by_settings {
+        return Record::default().into_failure(Fault::Url(refusal).to_string(), Some(false));
+    }
+    let Refusal { expected, found, .. } = &refusal;
+    tracing::warn!(job_id = %delivery.id, tenant = delivery.tenant, expected, found, "a webhook's URL is not allowed here");
+    Record::default().into_failure(Fault::Url(refusal).to_string(), None)
 }
 
 fn log(delivery: &HttpDelivery, target: &Target, record: &Record, fault: Option<&Fault>) {

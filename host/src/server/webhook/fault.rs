@@ -8,17 +8,16 @@ use super::target::Refusal;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    /// The URL alone says so; another try changes nothing.
+    /// The URL alone says so.
     #[error("the URL is not allowed: expected {}, found {}", .0.expected, .0.found)]
     Url(Refusal),
-    /// No address of the host is one that may be connected to. The log says which they are.
-    #[error("the target is not allowed")]
-    NotAllowed,
+    /// No address of the host is one that may be connected to, or it has none. The log says which; whoever could read
+    /// it here could learn the names of hosts inside.
+    #[error("the host has no address that may be reached at the moment")]
+    Unreachable,
     /// As many names are being looked up as may be; no fault of the target's.
     #[error("too many names are looked up at the moment")]
     Crowded,
-    #[error("the host's name has no address at the moment")]
-    Unresolved,
     #[error("no connection: {0}")]
     Connection(io::Error),
     #[error("no encrypted connection: {0}")]

@@ -34,6 +34,8 @@ pub(super) struct Target {
 pub(super) struct Refusal {
     pub(super) expected: String,
     pub(super) found: String,
+    /// Whether other settings would allow it. Workers of one queue may have others, so it is tried again.
+    pub(super) is_by_settings: bool,
 }
 
 impl Target {
@@ -47,7 +49,7 @@ impl Target {
         let is_tls = match url.scheme() {
             "https" => true,
             "http" if settings.allow_http => false,
-            "http" => return Err(Refusal::new("https", "http, which the operator does not allow")),
+            "http" => return Err(Refusal::by_settings("https", "http, which the operator does not allow")),
             _ => return Err(Refusal::new("https", "another scheme")),
         };
         if !url.username().is_empty() || url.password().is_some() {
@@ -55,7 +57,7 @@ impl Target {
         }
         let port = url.port_or_known_default().unwrap_or_default();
         if port != (if is_tls { 443 } else { 80 }) && !settings.allow_ports.iter().any(|range| range.contains(port)) {
-            return Err(Refusal::new("a port that the operator allows", port.to_string()));
+            return Err(Refusal::by_settings("a port that the operator allows", port.to_string()));
         }
         Target::of(&url, is_tls, port, settings)
     }
@@ -77,7 +79,7 @@ impl Target {
         let judged = target.address.map_or(Ok(()), |address| target.judge(address, settings));
         judged.map_err(|kind| {
             let found = format!("{} ({kind})", target.host);
-            Refusal::new("a host that the operator allows, or a public one", found)
+            Refusal::by_settings("a host that the operator allows, or a public one", found)
         })?;
         Ok(target)
     }
@@ -96,7 +98,11 @@ impl Target {
 
 impl Refusal {
     fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Refusal { expected: expected.into(), found: found.into() }
+        Refusal { expected: expected.into(), found: found.into(), is_by_settings: false }
+    }
+
+    fn by_settings(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Refusal { is_by_settings: true, ..Refusal::new(expected, found) }
     }
 }
 
@@ -173,6 +179,21 @@ mod tests {
         ] {
             let target = Target::parse(url, &settings).expect(url);
             assert_eq!(target.judge(loopback, &settings).is_ok(), is_allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_tells_what_other_settings_would_allow() {
+        for (url, is_by_settings) in [
+            ("http://example.com", true),
+            ("https://example.com:8443", true),
+            ("https://127.0.0.1", true),
+            ("ftp://example.com", false),
+            ("https://user@example.com", false),
+            ("https://", false),
+            ("example.com", false),
+        ] {
+            assert_eq!(parsed(url).expect_err(url).is_by_settings, is_by_settings, "{url}");
         }
     }
 
