@@ -1,5 +1,6 @@
 //! `ampule show`: all that is known of one job.
 
+mod delivery;
 mod facts;
 
 use std::process::ExitCode;

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use ampule::queue::{
-    Attempt, AttemptEnd, Backoff, Callback, JobRecord, RetryPolicy, StoredEvent, Summary, Timestamp, Work,
+    Attempt, AttemptEnd, Backoff, Callback, JobRecord, RetryPolicy, StoredEvent, Summary, Target, Timestamp, Work,
 };
 use ampule::{Event, Job, Outcome, ProgramRef};
 use anstream::StripStream;
 
 use super::super::when;
+use super::delivery;
 use crate::printable::{printable_json, printable_line};
 use crate::report;
 
@@ -35,7 +36,7 @@ pub(super) fn head(record: &JobRecord, now: Timestamp) -> String {
     match &record.payload.work {
         Work::Job(job) => work(&mut row, job),
         Work::Delivery(delivery) => {
-            row("delivers", format!("the end of {} to closure:{}", delivery.ended.job, delivery.to.name()));
+            row("delivers", format!("the end of {} to {}", delivery.ended.job, delivery::to(&delivery.to)));
         }
         // A kind of work that this version does not know.
         #[expect(unreachable_patterns, reason = "the list may grow")]
@@ -111,6 +112,7 @@ fn callback(callback: &Callback) -> String {
             Some(job) => format!("{} ({})", printable_line(&job.name), printable_line(&job.program.to_string())),
             None => String::new(),
         },
+        Callback::Http(webhook) => delivery::plain(&webhook.url),
         _ => "of a kind that this version does not know".to_owned(),
     }
 }
@@ -154,16 +156,21 @@ pub(super) fn so_far(events: &[StoredEvent]) -> String {
 /// How each attempt went, oldest first.
 pub(super) fn attempts(record: &JobRecord) -> String {
     let mut text = String::new();
+    let told = if is_webhook(record) { delivery::tried } else { run };
     for attempt in &record.attempts {
         let _ = writeln!(text, "\n{}", attempt_line(attempt));
         // The last one's outcome is the job's.
         let is_last = record.attempts.last().is_some_and(|last| last.attempt == attempt.attempt);
         let own = attempt.outcome.as_ref();
         if let Some(outcome) = own.or(record.outcome.as_ref().filter(|_| is_last && attempt.end != AttemptEnd::Lost)) {
-            text.push_str(&run(outcome));
+            text.push_str(&told(outcome));
         }
     }
     text
+}
+
+fn is_webhook(record: &JobRecord) -> bool {
+    matches!(&record.payload.work, Work::Delivery(delivery) if matches!(delivery.to, Target::Http { .. }))
 }
 
 fn attempt_line(attempt: &Attempt) -> String {
