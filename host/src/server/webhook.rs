@@ -7,12 +7,14 @@
 mod address;
 mod answer;
 mod bounded;
+mod budget;
 mod connect;
 mod deliver;
 mod document;
 mod fault;
 mod header;
 mod in_flight;
+mod measure;
 mod message;
 mod network;
 mod port;

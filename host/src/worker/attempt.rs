@@ -14,7 +14,7 @@ use super::shared::{Seat, Shared};
 use crate::failure::{Failure, Kind};
 use crate::job::{Job, JobId};
 use crate::outcome::{Fuel, Outcome, never_ran};
-use crate::queue::{Lease, LeaseKey, Payload, RetryPolicy, Settlement, Verdict, Work, follow_up};
+use crate::queue::{Delivery, Ended, Lease, LeaseKey, Payload, RetryPolicy, Settlement, Verdict, Work, follow_up};
 
 /// What is kept of a lease while its job runs. Dropped without an end, it lets the lease expire.
 pub(super) struct Attempt {
@@ -155,7 +155,11 @@ fn verdict(
 fn remains_of(work: &Work) -> Work {
     match work {
         Work::Job(job) => Work::Job(Job::new("").name(job.name.clone())),
-        Work::Delivery(delivery) => Work::Delivery(delivery.clone()),
+        // Who is told that it failed is told of that, not of what it would have told.
+        Work::Delivery(Delivery { to, kwargs, ended: Ended { job, name, result: _ } }) => {
+            let ended = Ended { job: *job, name: name.clone(), result: Ok(Value::Null) };
+            Work::Delivery(Delivery { to: to.clone(), kwargs: kwargs.clone(), ended })
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What receivers are sent.
 
-use ampule::queue::{Callback, State};
+use ampule::Job;
+use ampule::queue::{Callback, NewJob, State};
 use ampule::wire::Moment;
+use ampule_tests::guest::speaking;
 use ampule_tests::receiver::{Receiver, Reply};
 use serde_json::{Value, json};
 
@@ -40,6 +42,29 @@ async fn the_end_of_a_job_is_told_once_with_its_value_and_the_kwargs() {
     assert_eq!(body["data"]["outcome"]["result"], json!({"answer": 42}));
     assert_eq!(body["data"]["outcome"]["id"], job.to_string());
     assert!(body["data"].get("failure").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_of_ten_mebibytes_is_told_without_the_outcome() {
+    const BYTES: usize = 10 << 20;
+    let receiver = Receiver::start([Reply::status(200, "")]).await;
+    let scene = Scene::start(open()).await;
+    let last = BYTES - 1;
+    let text = speaking(
+        &[],
+        &format!(
+            "(drop (memory.grow (i32.const 160))) (memory.fill (i32.const 0) (i32.const 97) (i32.const {BYTES})) \
+             (i32.store8 (i32.const 0) (i32.const 34)) (i32.store8 (i32.const {last}) (i32.const 34)) \
+             (call $return (i32.const 0) (i32.const {BYTES}))"
+        ),
+    );
+    let program = scene.served.store("large", &text).await;
+    let job = NewJob::new(Job::new(program)).at_return(Callback::Http(webhook(receiver.url("/"))));
+    let delivery = scene.enqueue(job).await;
+    assert_eq!(scene.tried(delivery, 1).await.summary.state, State::Completed);
+    let body: Value = serde_json::from_slice(&receiver.received(1).await[0].body).expect("JSON");
+    assert_eq!(body["data"]["result"].as_str().map(str::len), Some(BYTES - 2));
+    assert!(body["data"].get("outcome").is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,15 +12,17 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::answer::{Answer, exchange};
+use super::budget::Budget;
 use super::connect::Connector;
 use super::fault::Fault;
 use super::in_flight::InFlight;
+use super::message::Message;
 use super::record::{Record, verdict};
 use super::resolve::{Questions, Resolve, SystemResolver, Turn};
 use super::secrets::Secrets;
 use super::settings::WebhookSettings;
 use super::target::{Refusal, Target};
-use super::{header as asked, message, sign, tls, trace};
+use super::{header as asked, sign, tls, trace};
 use crate::failure::{Failure, Kind};
 use crate::queue::{Error, Queue};
 use crate::worker::{DeliverHttp, Delivering, HttpDelivery, NotTold};
@@ -45,6 +47,7 @@ struct Inner {
     connector: Connector,
     by_host: InFlight,
     by_tenant: InFlight,
+    bodies: Budget,
     settings: WebhookSettings,
 }
 
@@ -75,7 +78,8 @@ impl Deliverer {
         let connector = Connector { questions: Questions::new(resolver, settings.max_in_flight_per_tenant), tls };
         let by_host = InFlight::new(settings.max_in_flight_per_host);
         let by_tenant = InFlight::new(settings.max_in_flight_per_tenant);
-        let inner = Inner { queue, secrets, connector, by_host, by_tenant, settings };
+        let bodies = Budget::default();
+        let inner = Inner { queue, secrets, connector, by_host, by_tenant, bodies, settings };
         Ok(Arc::new(Deliverer(Arc::new(inner))))
     }
 }
@@ -83,29 +87,32 @@ impl Deliverer {
 impl DeliverHttp for Deliverer {
     fn deliver(&self, delivery: HttpDelivery) -> Delivering {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { inner.attempt(&delivery).await })
+        Box::pin(async move { inner.attempt(delivery).await })
     }
 }
 
 impl Inner {
     /// One try. Its record is the value, or what was returned before the failure.
-    async fn attempt(&self, delivery: &HttpDelivery) -> Result<Value, NotTold> {
-        let target = Target::parse(&delivery.url, &self.settings).map_err(|refusal| refused(delivery, refusal))?;
-        let put_off = || NotTold::PutOff(wait_after(delivery.attempt));
+    async fn attempt(&self, mut delivery: HttpDelivery) -> Result<Value, NotTold> {
+        let target = Target::parse(&delivery.url, &self.settings).map_err(|refusal| refused(&delivery, refusal))?;
+        let put_off_for = wait_after(delivery.attempt);
+        let put_off = || NotTold::PutOff(put_off_for);
+        let owner = owner(&delivery, &target);
+        let message = Message::of(&mut delivery);
+        let _held = self.bodies.take(&owner, message.bytes()).ok_or_else(put_off)?;
         let wait = self.settings.in_flight_wait;
-        // The tenant's first: who waits for a host takes nothing from other tenants.
+        // The host's last: who waits for what is the tenant's own keeps nothing from other tenants.
         let _of_tenant = match &delivery.tenant {
             Some(tenant) => Some(self.by_tenant.take(tenant, wait).await.ok_or_else(put_off)?),
             None => None,
         };
+        let turn = self.connector.questions.turn(&target, &owner, wait).await.ok_or_else(put_off)?;
         let _of_host = self.by_host.take(&target.host, wait).await.ok_or_else(put_off)?;
-        let turn =
-            self.connector.questions.turn(&target, delivery.tenant.as_deref(), wait).await.ok_or_else(put_off)?;
-        let request = self.request(&target, delivery).await.map_err(unsent)?;
+        let request = self.request(&target, &delivery, message).await.map_err(unsent)?;
         let start = Instant::now();
         let answered = self.send(&target, turn, request, start).await;
         let record = Record::of(answered.as_ref().ok(), start.elapsed());
-        log(delivery, &target, &record, answered.as_ref().err());
+        log(&delivery, &target, &record, answered.as_ref().err());
         match answered.map(|answer| verdict(answer.status)) {
             Ok(Ok(())) => Ok(record.into_value()),
             Ok(Err((message, retry))) => Err(record.into_failure(message, retry).into()),
@@ -126,8 +133,13 @@ impl Inner {
     }
 
     /// What is sent, signed as of now.
-    async fn request(&self, target: &Target, delivery: &HttpDelivery) -> Result<Request<Full<Bytes>>, Unsent> {
-        let body = message::body(&self.queue, delivery).await?;
+    async fn request(
+        &self,
+        target: &Target,
+        delivery: &HttpDelivery,
+        message: Message,
+    ) -> Result<Request<Full<Bytes>>, Unsent> {
+        let body = message.body(&self.queue).await?;
         let signing = self.secrets.signing(delivery.tenant.as_deref()).await?;
         let secrets: Vec<_> = signing.into_iter().map(|signing| signing.secret).collect();
         let (id, timestamp) = (delivery.id.to_string(), self.queue.clock().await?.timestamp());
@@ -151,6 +163,12 @@ impl Inner {
         }
         Ok(request)
     }
+}
+
+/// Whose share of what all have in common it takes: its tenant's, or its host's if it has none. No host has a colon,
+/// unless it is an address, and no address begins like this.
+fn owner(delivery: &HttpDelivery, target: &Target) -> String {
+    delivery.tenant.as_deref().map_or_else(|| target.host.clone(), |tenant| format!("tenant:{tenant}"))
 }
 
 fn wait_after(attempt: u32) -> Duration {

@@ -50,14 +50,12 @@ impl Questions {
         Questions { resolver, under_way: InFlight::with_waiting(MAX_QUESTIONS_OF_EACH, most_waiting) }
     }
 
-    /// A turn among those that ask for this tenant, or for this name, if one comes in time.
-    pub(super) async fn turn(&self, target: &Target, tenant: Option<&str>, wait: Duration) -> Option<Turn> {
+    /// A turn among those that ask for this tenant, or for this host, if one comes in time.
+    pub(super) async fn turn(&self, target: &Target, owner: &str, wait: Duration) -> Option<Turn> {
         if target.address.is_some() {
             return Some(Turn { _place: None });
         }
-        // No name of a host has a colon.
-        let name = tenant.map_or_else(|| target.host.clone(), |tenant| format!("tenant:{tenant}"));
-        Some(Turn { _place: Some(self.under_way.take(&name, wait).await?) })
+        Some(Turn { _place: Some(self.under_way.take(owner, wait).await?) })
     }
 
     /// The addresses of a name.
@@ -119,17 +117,16 @@ mod tests {
         let questions = Questions::new(Arc::new(Silent), 64);
         let target = |url: &str| Target::parse(url, &WebhookSettings::default()).expect("a target");
         let (named, addressed) = (target("https://example.com"), target("https://1.1.1.1"));
-        let turn = async |target, tenant| questions.turn(target, tenant, Duration::ZERO).await;
-        for tenant in [Some("slow"), None] {
+        let turn = async |target, owner| questions.turn(target, owner, Duration::ZERO).await;
+        for owner in ["tenant:slow", "example.com"] {
             for _ in 0..MAX_QUESTIONS_OF_EACH {
-                let turn = turn(&named, tenant).await.expect("a turn");
+                let turn = turn(&named, owner).await.expect("a turn");
                 let asked = questions.ask("example.com", turn);
                 assert!(tokio::time::timeout(Duration::from_millis(1), asked).await.is_err(), "it never answers");
             }
-            assert!(turn(&named, tenant).await.is_none());
-            assert!(turn(&addressed, tenant).await.is_some(), "nobody is asked for that");
+            assert!(turn(&named, owner).await.is_none());
+            assert!(turn(&addressed, owner).await.is_some(), "nobody is asked for that");
         }
-        assert!(turn(&named, Some("other")).await.is_some());
-        assert!(turn(&target("https://example.org"), None).await.is_some());
+        assert!(turn(&named, "tenant:other").await.is_some());
     }
 }
