@@ -1,7 +1,7 @@
 //! What receivers are sent.
 
 use ampule::Job;
-use ampule::queue::{Callback, NewJob, State};
+use ampule::queue::{Callback, Change, NewJob, Selection, State};
 use ampule::wire::Moment;
 use ampule_tests::guest::speaking;
 use ampule_tests::receiver::{Receiver, Reply};
@@ -77,6 +77,19 @@ async fn the_failure_of_a_job_is_told() {
     assert_eq!((&body["type"], &body["data"]["failure"]["kind"]), (&json!("job.failed"), &json!("trap")));
     assert_eq!(body["data"]["outcome"]["failure"], body["data"]["failure"]);
     assert!(body["data"].get("result").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_without_a_name_is_told_by_its_language() {
+    let receiver = Receiver::start([Reply::status(200, "")]).await;
+    let scene = Scene::start(open()).await;
+    let mut job = NewJob::new(Job::source("python", "1")).at_err(Callback::Http(webhook(receiver.url("/"))));
+    job.held = true;
+    let stopped = Selection::Ids(vec![job.id]);
+    scene.served.queue.enqueue(vec![job], None).await.expect("enqueued");
+    scene.served.queue.change(&stopped, &Change::Cancel, None).await.expect("cancelled");
+    let body: Value = serde_json::from_slice(&receiver.received(1).await[0].body).expect("JSON");
+    assert_eq!((&body["type"], &body["data"]["name"]), (&json!("job.failed"), &json!("python")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -73,15 +73,17 @@ impl Message {
         Ok(body.into())
     }
 
-    fn document(&self, summary: Option<&Summary>, outcome: Option<RunDocument>) -> Document<'_> {
+    fn document<'m>(&'m self, summary: Option<&'m Summary>, outcome: Option<RunDocument>) -> Document<'m> {
         let Ended { job, name, result } = &self.ended;
+        // As lists have it: what has no name is known by its language.
+        let language = summary.and_then(|summary| summary.language.as_deref()).unwrap_or_default();
         let moment = summary.and_then(|summary| summary.ended_at).unwrap_or_else(|| made_at(self.delivery));
         Document {
             r#type: if result.is_ok() { "job.returned" } else { "job.failed" },
             timestamp: moment.to_rfc3339_opts(SecondsFormat::Millis, true),
             data: Data {
                 job: *job,
-                name,
+                name: if name.is_empty() { language } else { name },
                 result: result.as_ref().ok(),
                 failure: result.as_ref().err().map(FailureDocument::from),
                 kwargs: self.kwargs.as_object(),
