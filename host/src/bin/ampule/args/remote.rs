@@ -44,12 +44,13 @@ impl RemoteArgs {
     }
 
     /// Hides them below a built subcommand, which has no use for them.
-    pub(super) fn hide(mut command: Command) -> Command {
-        for (name, _) in RemoteArgs::default().options() {
-            if command.get_arguments().any(|argument| argument.get_id() == name) {
-                command = command.mut_arg(name, |argument| argument.hide(true));
-            }
-        }
+    pub(super) fn hide(command: Command) -> Command {
+        let hidden = RemoteArgs::default().options();
+        // Each stays in its place, by which a built command knows it.
+        let command = command.mut_args(|argument| {
+            let is_hidden = hidden.iter().any(|(name, _)| argument.get_id() == name);
+            if is_hidden { argument.hide(true) } else { argument }
+        });
         let below: Vec<String> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
         below.into_iter().fold(command, |command, name| command.mut_subcommand(name, RemoteArgs::hide))
     }
