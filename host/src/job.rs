@@ -20,8 +20,28 @@ use crate::limits::LimitOverrides;
 pub struct JobId(uuid::Uuid);
 
 impl JobId {
+    /// Where the part of an id begins that is random: before it are the time and a counter.
+    const MARK_FROM: usize = 8;
+
     pub(crate) fn fresh() -> Self {
         JobId(uuid::Uuid::now_v7())
+    }
+
+    /// The part that is neither time nor counter: random, unless whoever made the id says something with it.
+    #[must_use]
+    pub fn mark(self) -> [u8; 8] {
+        let mut mark = [0; 8];
+        mark.copy_from_slice(&self.to_bytes()[Self::MARK_FROM..]);
+        mark
+    }
+
+    /// The id of this time with another mark, but for the two bits that every UUID of this kind has there.
+    #[cfg(feature = "server")]
+    pub(crate) fn marked(self, mut mark: [u8; 8]) -> Self {
+        mark[0] = 0x80 | (mark[0] & 0x3f);
+        let mut bytes = self.to_bytes();
+        bytes[Self::MARK_FROM..].copy_from_slice(&mark);
+        JobId::from_bytes(bytes)
     }
 
     /// The sixteen bytes of the UUID, in the order in which they are written and sort.

@@ -80,7 +80,8 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// Stores jobs, all or none. Answers in the same order, and again the same for jobs that it has already.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a job that breaks a rule, [`Error::UnknownProgram`], [`Error::Draining`].
+    /// [`Error::Invalid`] for a job that breaks a rule, [`Error::UnknownProgram`], [`Error::Draining`],
+    /// [`Error::KeyTaken`] for a key that is another request's.
     fn enqueue(&self, jobs: Vec<NewJob>, now: Now) -> Answer<'_, Vec<Enqueued>>;
 
     /// Hands out due jobs, at most `claim.slots` of them: the highest priority first, then who was due first. Paused

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: what is sent twice is stored once, and another request under the same key is told so.
 
-use ampule::queue::{Filter, Page};
+use ampule::queue::{Filter, Mode, Page, QueueSettings};
 use ampule::server::{Role, Settings};
 use ampule_tests::guest::fixture;
 use ampule_tests::served::{Answered, Served};
@@ -53,6 +53,39 @@ async fn another_request_under_the_same_key_is_a_mismatch_and_stores_nothing() {
         assert_eq!(found, (409, &json!("idempotency_mismatch")), "{other}: {}", refused.body);
     }
     assert_eq!(count(&served).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_is_refused_under_a_key_stores_nothing() {
+    let served = Served::with(Settings::default(), false).await;
+    served.store("echo", &fixture("kwargs")).await;
+    let settings = QueueSettings { mode: Mode::Draining, ..QueueSettings::default() };
+    served.queue.configure("closed", &settings).await.expect("a queue that takes nothing");
+    let (open, closed) = (json!({"program": "echo"}), json!({"program": "echo", "on": "closed"}));
+    let batch = json!({"jobs": [open, closed]});
+    let refused = post(&served, &served.admin, "key", &batch).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (409, &json!("draining")), "{}", refused.body);
+    assert_eq!(count(&served).await, 0);
+    served.queue.configure("closed", &QueueSettings::default()).await.expect("a queue that is open again");
+    assert_eq!(post(&served, &served.admin, "key", &batch).await.status, StatusCode::CREATED);
+    assert_eq!(count(&served).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keys_of_a_batch_are_nobody_else_s() {
+    let served = Served::with(Settings::default(), false).await;
+    served.store("echo", &fixture("kwargs")).await;
+    let body = json!({"program": "echo"});
+    for key in ["key#1", "1:key", "key:1"] {
+        assert_eq!(post(&served, &served.admin, key, &body).await.status, StatusCode::CREATED);
+    }
+    let batch = json!({"jobs": [body, body]});
+    assert_eq!(post(&served, &served.admin, "key", &batch).await.status, StatusCode::CREATED);
+    assert_eq!(count(&served).await, 5);
+    for unique in ["idempotency-key:0:other", "idempotency-key:1:other"] {
+        let refused = served.post("/v1/jobs", &json!({"program": "echo", "unique": unique})).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!("unique")), "{}", refused.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

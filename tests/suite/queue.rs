@@ -121,6 +121,8 @@ laws! {
         each_tenant_has_unique_keys_of_its_own,
         a_unique_key_holds_across_queues_and_names,
         one_call_with_a_key_twice_stores_one_job,
+        a_key_of_another_request_refuses_all_jobs_of_a_call,
+        of_two_requests_with_the_same_keys_at_once_one_is_stored_whole,
         many_who_enqueue_one_key_at_once_get_one_job,
         two_keys_that_differ_in_case_or_accent_are_two,
         a_job_whose_key_is_taken_is_unknown,

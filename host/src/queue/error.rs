@@ -22,6 +22,9 @@ pub enum Error {
     /// The queue takes no new jobs until it is opened again.
     #[error("queue `{0}` is draining and takes no new jobs")]
     Draining(String),
+    /// The unique key is held by a job that another request made. Nothing was stored.
+    #[error("unique key `{0}` is held by a job of another request")]
+    KeyTaken(String),
     /// The database cannot be reached, or is busy; what was asked may be asked again.
     #[error("the queue's database cannot be reached: {0}")]
     Unavailable(String),

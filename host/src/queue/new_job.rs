@@ -71,6 +71,10 @@ pub struct NewJob {
     /// Stores nothing if a job of the same tenant has the key already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<Unique>,
+    /// Whether its unique key is that of a request, told by the [mark](JobId::mark) of its id: if a job with another
+    /// mark has the key, the call stores none of its jobs.
+    #[serde(skip)]
+    pub by_request: bool,
     /// How long after the enqueue it must have started, or it ends as `expired`.
     #[serde(
         rename = "start_before_ms",
@@ -181,6 +185,7 @@ impl NewJob {
             tenant: None,
             tags: Vec::new(),
             unique: None,
+            by_request: false,
             start_before: None,
             parent: None,
         }

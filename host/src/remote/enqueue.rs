@@ -45,6 +45,9 @@ pub(super) fn run_request(job: &Job) -> Result<RunRequest, Error> {
 /// [`Error::Unsupported`] for what the API has no word for, such as a delivery.
 pub(super) fn job_request(new: &NewJob) -> Result<JobRequest, Error> {
     let Work::Job(job) = &new.payload.work else { return Err(unsupported("a delivery")) };
+    if new.by_request {
+        return Err(unsupported("a unique key of another's request"));
+    }
     if new.parent.is_some() {
         return Err(unsupported("a job that follows from another"));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ampule::JobId;
-use ampule::queue::{Change, NewJob, Queue, Retention, RetryPolicy, UniqueScope, Verdict};
+use ampule::queue::{Change, Error, NewJob, Queue, Retention, RetryPolicy, UniqueScope, Verdict};
 use ampule_tests::clock::{at, s};
 use ampule_tests::queue::{
     LEASE, change, claim, finish, job, offer, put, put_all, reclaim, run_to, state, take, take_one,
@@ -137,6 +137,52 @@ pub(super) async fn many_who_enqueue_one_key_at_once_get_one_job(queue: Arc<dyn 
         ids.dedup();
         assert_eq!((ids.len(), stored), (1, 1), "{scope:?}");
     }
+    assert_eq!(take(&queue, &claim(8), at(0)).await.len(), 3);
+}
+
+/// The jobs of a request: its number and their keys are in the marks of their ids.
+fn request(number: u8, keys: &[&str]) -> Vec<NewJob> {
+    let of = |key: &&str| {
+        let mut new = job(key).unique(*key, UniqueScope::Period(s(60)));
+        let mut bytes = new.id.to_bytes();
+        bytes[8..].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, key.as_bytes()[0], number]);
+        (new.id, new.by_request) = (JobId::from_bytes(bytes), true);
+        new
+    };
+    keys.iter().map(of).collect()
+}
+
+pub(super) async fn a_key_of_another_request_refuses_all_jobs_of_a_call(queue: Arc<dyn Queue>) {
+    let first = request(1, &["b", "c"]);
+    let ids = put_all(&queue, first.clone(), at(0)).await;
+    assert_eq!(ids, [first[0].id, first[1].id]);
+    assert_eq!(put_all(&queue, request(1, &["b", "c"]), at(1)).await, ids, "it is sent again");
+    for keys in [["b", "c"], ["a", "b"], ["c", "d"]] {
+        let refused = queue.enqueue(request(2, &keys), Some(at(2))).await;
+        assert!(matches!(refused, Err(Error::KeyTaken(_))), "{keys:?}: {refused:?}");
+    }
+    assert_eq!(take(&queue, &claim(8), at(3)).await.len(), 2);
+    for free in ["a", "d"] {
+        let answer = offer(&queue, job("keyed").unique(free, UniqueScope::Forever), at(4)).await;
+        assert!(!answer.existed, "{free}");
+    }
+    assert_ne!(put_all(&queue, request(2, &["b", "c"]), at(61)).await, ids, "the period is over");
+}
+
+pub(super) async fn of_two_requests_with_the_same_keys_at_once_one_is_stored_whole(queue: Arc<dyn Queue>) {
+    let calls = (0..8).map(|number| {
+        let (queue, new) = (Arc::clone(&queue), request(number, &["a", "b", "c"]));
+        tokio::spawn(async move { queue.enqueue(new, Some(at(0))).await })
+    });
+    let mut stored = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        match call.await.expect("the call ends") {
+            Ok(answers) => stored.push(answers),
+            Err(error) => assert!(matches!(error, Error::KeyTaken(_)), "{error}"),
+        }
+    }
+    assert_eq!(stored.len(), 1);
+    assert!(stored[0].iter().all(|answer| !answer.existed));
     assert_eq!(take(&queue, &claim(8), at(0)).await.len(), 3);
 }
 

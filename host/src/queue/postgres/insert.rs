@@ -29,6 +29,7 @@ pub(super) struct NewRow {
     retries_lost: bool,
     start_before_ms: Option<i64>,
     pub(super) unique: Option<Unique>,
+    pub(super) by_request: bool,
     parent: Option<JobId>,
     tags: Vec<String>,
     /// What must be stored for it to run, the jobs that follow from it included.
@@ -69,7 +70,8 @@ pub(super) enum Draining {
 impl NewRow {
     /// Works out what needs no database.
     pub(super) fn new(job: NewJob) -> Self {
-        let NewJob { id, mut payload, queue, priority, start, held, tenant, tags, unique, start_before, parent } = job;
+        let NewJob { id, mut payload, queue, priority, start, held, tenant, tags, unique, by_request, .. } = job;
+        let (start_before, parent) = (job.start_before, job.parent);
         let (mut digests, mut has_names) = (Vec::new(), false);
         let Ok(()) = payload.each_program::<std::convert::Infallible>(&mut |program| {
             match program {
@@ -94,6 +96,7 @@ impl NewRow {
             retries_lost: payload.retry.retries_lost(),
             start_before_ms: start_before.map(millis),
             unique,
+            by_request,
             parent,
             tags,
             digests,

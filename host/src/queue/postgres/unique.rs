@@ -39,6 +39,11 @@ pub(super) async fn take_keys(
         }
     }
     let holders = hold(connection, &wanted).await?;
+    for (key, asked) in wanted.iter().filter(|(_, asked)| asked.row.by_request) {
+        if holders.get(key).is_some_and(|holder| holder.mark() != asked.row.id.mark()) {
+            return Err(Error::KeyTaken(key.1.to_owned()).into());
+        }
+    }
     let holder = |asked: &Asked<'_>| {
         let holder = *holders.get(&key(asked)?)?;
         (!known.contains(&asked.row.id) && holder != asked.row.id).then_some(holder)

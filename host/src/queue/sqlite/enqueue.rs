@@ -22,6 +22,7 @@ pub(super) fn enqueue(tx: &mut Tx<'_, '_>, rows: &mut [NewRow], now: Now) -> Res
     for row in &mut *rows {
         refuse_draining(tx, &row.queue)?;
         row.pin(tx)?;
+        row.refuse_others(tx, now)?;
     }
     rows.iter().map(|row| row.insert(tx, now)).collect()
 }

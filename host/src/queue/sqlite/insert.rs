@@ -25,6 +25,7 @@ pub(super) struct NewRow {
     retries_lost: bool,
     start_before_ms: Option<i64>,
     unique: Option<Unique>,
+    by_request: bool,
     parent: Option<JobId>,
     tags: Vec<String>,
     /// What must be stored for it to run, the jobs that follow from it included.
@@ -38,7 +39,8 @@ pub(super) struct NewRow {
 impl NewRow {
     /// Works out what needs no database.
     pub(super) fn new(job: NewJob) -> Self {
-        let NewJob { id, mut payload, queue, priority, start, held, tenant, tags, unique, start_before, parent } = job;
+        let NewJob { id, mut payload, queue, priority, start, held, tenant, tags, unique, by_request, .. } = job;
+        let (start_before, parent) = (job.start_before, job.parent);
         let name = payload.name().to_owned();
         let (program, language) = payload.program();
         let (max_tries, retries_lost) = (payload.retry.attempts, payload.retry.retries_lost());
@@ -71,6 +73,7 @@ impl NewRow {
             retries_lost,
             start_before_ms,
             unique,
+            by_request,
             parent,
             tags,
             digests,
@@ -188,15 +191,23 @@ impl NewRow {
         Ok(true)
     }
 
+    /// Refuses a key that is another request's.
+    ///
+    /// # Errors
+    /// [`Error::KeyTaken`], before anything was written.
+    pub(super) fn refuse_others(&self, tx: &Tx<'_, '_>, now: i64) -> Result<(), Stop> {
+        let Some(unique) = self.unique.as_ref().filter(|_| self.by_request) else { return Ok(()) };
+        match self.holder(tx, unique, now)? {
+            Some(holder) if holder.mark() != self.id.mark() => Err(Stop::Refused(Error::KeyTaken(unique.key.clone()))),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes its unique key, or says who has it.
     fn take_key(&self, tx: &Tx<'_, '_>, now: i64) -> Result<Option<JobId>, Stop> {
         let Some(unique) = &self.unique else { return Ok(None) };
         let tenant = self.tenant.as_deref().unwrap_or_default();
-        let holder = tx
-            .prepare("SELECT job FROM unique_keys WHERE tenant = ?1 AND key = ?2 AND (until IS NULL OR until > ?3)")?
-            .query_row(params![tenant, unique.key, now], |row| row.get::<_, Sql<JobId>>(0))
-            .optional()?;
-        if let Some(Sql(holder)) = holder {
+        if let Some(holder) = self.holder(tx, unique, now)? {
             return Ok(Some(holder));
         }
         let (scope, period) = scope(unique.scope);
@@ -209,6 +220,15 @@ impl NewRow {
                 period.map(|period| now.saturating_add(period))
             ])?;
         Ok(None)
+    }
+
+    fn holder(&self, tx: &Tx<'_, '_>, unique: &Unique, now: i64) -> Result<Option<JobId>, Stop> {
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        let holder = tx
+            .prepare("SELECT job FROM unique_keys WHERE tenant = ?1 AND key = ?2 AND (until IS NULL OR until > ?3)")?
+            .query_row(params![tenant, unique.key, now], |row| row.get::<_, Sql<JobId>>(0))
+            .optional()?;
+        Ok(holder.map(|Sql(holder)| holder))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Jobs that are stored once, however often they are sent with one `Idempotency-Key`.
 //!
-//! The key becomes the jobs' unique key. What the request was is kept in their ids: the part of an id that would be random
-//! is a hash of the request, so that the same key with another request is found out without a document of its own.
+//! The key becomes the jobs' unique keys. What the request was is kept in the marks of their ids: a hash of the request
+//! in place of what would be random, so that the same key with another request is found out without a document of its
+//! own, by the queue, in the transaction that would store the jobs.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::super::App;
 use super::super::super::problem::{Code, Problem, Result};
 use crate::job::JobId;
-use crate::queue::{Enqueued, NewJob, Queue, Unique, UniqueScope};
+use crate::queue::{Enqueued, Error, NewJob, Queue, Unique, UniqueScope};
 use crate::wire::Submission;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -24,8 +25,8 @@ const PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest key, in bytes.
 const MAX_BYTES: usize = 255;
 
-/// Where the part of an id begins that is random: before it are the time and a counter.
-const RANDOM_FROM: usize = 8;
+/// What unique keys begin with that are made here. Nobody else's may.
+const PREFIX: &str = "idempotency-key:";
 
 /// What a client calls its request.
 pub(super) struct Key(String);
@@ -53,7 +54,7 @@ impl OptionalFromRequestParts<App> for Key {
 impl Key {
     pub(super) fn for_request(self, request: &Submission) -> Keyed {
         let json = serde_json::to_vec(request).expect("plain data with string keys has a JSON form");
-        Keyed { key: format!("idempotency-key:{}", self.0), hash: Sha256::new_with_prefix(json) }
+        Keyed { key: self.0, hash: Sha256::new_with_prefix(json) }
     }
 }
 
@@ -65,19 +66,18 @@ impl Keyed {
                 return Err(Problem::invalid("unique", "none with an `Idempotency-Key`", "one"));
             }
             job.id = self.id(job, index);
-            let key = if index == 0 { self.key.clone() } else { format!("{}#{index}", self.key) };
-            job.unique = Some(Unique { key, scope: UniqueScope::Period(PERIOD) });
+            job.unique = Some(self.unique(index));
+            job.by_request = true;
         }
-        let asked: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        // The first job tells whether the key is taken by another request, before anything of this one is stored.
-        let others = jobs.split_off(1);
-        let mut enqueued = queue.enqueue(jobs, None).await?;
-        Self::check(&asked, &enqueued)?;
-        if !others.is_empty() {
-            enqueued.extend(queue.enqueue(others, None).await?);
-            Self::check(&asked, &enqueued)?;
-        }
-        Ok(enqueued)
+        queue.enqueue(jobs, None).await.map_err(|error| match error {
+            Error::KeyTaken(_) => mismatch(),
+            other => other.into(),
+        })
+    }
+
+    /// The key of a job. Its place comes before what the client says, so that no two requests make the same key.
+    fn unique(&self, index: usize) -> Unique {
+        Unique { key: format!("{PREFIX}{index}:{}", self.key), scope: UniqueScope::Period(PERIOD) }
     }
 
     /// An id that tells what was asked for.
@@ -86,20 +86,21 @@ impl Keyed {
         hash.update(self.key.as_bytes());
         hash.update(job.tenant.as_deref().unwrap_or_default());
         hash.update(index.to_be_bytes());
-        let mut bytes = job.id.to_bytes();
-        let random = &mut bytes[RANDOM_FROM..];
-        random.copy_from_slice(&hash.finalize()[..random.len()]);
-        // The two bits that every UUID of this kind has there.
-        random[0] = 0x80 | (random[0] & 0x3f);
-        JobId::from_bytes(bytes)
+        let hash = hash.finalize();
+        job.id.marked(*hash.first_chunk().expect("a hash has more bytes than a mark"))
     }
+}
 
-    fn check(asked: &[JobId], found: &[Enqueued]) -> Result<()> {
-        let told = |id: JobId| id.to_bytes()[RANDOM_FROM..].to_vec();
-        if asked.iter().zip(found).all(|(asked, found)| told(*asked) == told(found.id)) {
-            return Ok(());
-        }
-        let detail = "expected the request that came with this key before, found another";
-        Err(Problem { field: Some("Idempotency-Key".to_owned()), ..Problem::new(Code::IdempotencyMismatch, detail) })
+/// Refuses unique keys that could be those of requests.
+pub(super) fn refuse_keys_of_requests(jobs: &[NewJob]) -> Result<()> {
+    let is_ours = |job: &&NewJob| job.unique.as_ref().is_some_and(|unique| unique.key.starts_with(PREFIX));
+    match jobs.iter().find(is_ours) {
+        Some(_) => Err(Problem::invalid("unique", format!("no `{PREFIX}` before it"), "one that begins so")),
+        None => Ok(()),
     }
+}
+
+fn mismatch() -> Problem {
+    let detail = "expected the request that came with this key before, found another";
+    Problem { field: Some("Idempotency-Key".to_owned()), ..Problem::new(Code::IdempotencyMismatch, detail) }
 }
