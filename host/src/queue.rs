@@ -148,8 +148,15 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// may mean them by their digests.
     fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
 
-    /// Stores a schedule in place of the one of its name; `next` is when it is due first, none for never.
-    fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, now: Now) -> Answer<'a, ()>;
+    /// Stores a schedule in place of the one of its name, if what is there is as expected, and says whether it did;
+    /// `next` is when it is due first, none for never.
+    fn put_schedule<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        next: Option<Timestamp>,
+        expected: Expected,
+        now: Now,
+    ) -> Answer<'a, bool>;
 
     /// Every schedule, in order of name.
     fn schedules(&self) -> Answer<'_, Vec<ScheduleInfo>>;

@@ -12,12 +12,15 @@ use chrono::{SecondsFormat, TimeDelta};
 use self::ticks::Ticks;
 use crate::job::JobId;
 use crate::queue::{
-    Error, Firing, Missed, Now, Queue, Schedule, ScheduleInfo, Start, Timestamp, Timing, Unique, UniqueScope,
+    Error, Expected, Firing, Missed, Now, Queue, Schedule, ScheduleInfo, Start, Timestamp, Timing, Unique, UniqueScope,
 };
 
 /// How late a tick is fired as if nothing had happened. Workers look every few seconds, and a restart of all of them,
 /// or of the database, takes less than this; whatever is later was missed.
 const MISSED_AFTER: TimeDelta = TimeDelta::minutes(1);
+
+/// How often a schedule is looked at again that others changed meanwhile.
+const TRIES: usize = 8;
 
 /// The next ticks after a moment, at most `count`.
 ///
@@ -63,7 +66,29 @@ pub async fn put(queue: &dyn Queue, schedule: &Schedule) -> Result<(), Error> {
     let before = queue.schedules().await?.into_iter().find(|info| info.schedule.name == schedule.name);
     let goes_on = before.filter(|info| info.schedule.timing == schedule.timing && !info.schedule.paused);
     let next = goes_on.and_then(|info| info.next).unwrap_or(first);
-    queue.put_schedule(schedule, Some(next), None).await
+    queue.put_schedule(schedule, Some(next), Expected::Anything, None).await.map(drop)
+}
+
+/// Lets a schedule rest, or lets one that rests go on with its next tick, and says whether there is one. Nothing else
+/// of it is changed, whatever others change meanwhile.
+///
+/// # Errors
+/// [`Error::Unavailable`] if others change it again and again meanwhile, and those of the queue.
+pub async fn rest(queue: &dyn Queue, name: &str, paused: bool) -> Result<bool, Error> {
+    for _ in 0..TRIES {
+        let known = queue.schedules().await?.into_iter().find(|info| info.schedule.name == name);
+        let Some(info) = known else { return Ok(false) };
+        if info.schedule.paused == paused {
+            return Ok(true);
+        }
+        let next =
+            if paused { info.next } else { Some(Ticks::of(&info.schedule.timing)?.first_after(queue.clock().await?)?) };
+        let schedule = Schedule { paused, ..info.schedule };
+        if queue.put_schedule(&schedule, next, Expected::Revision(info.revision), None).await? {
+            return Ok(true);
+        }
+    }
+    Err(Error::Unavailable("the schedule is changed again and again".to_owned()))
 }
 
 /// What is to be done about a schedule now: a job for each tick that is due, as far as its policy for missed ticks goes,

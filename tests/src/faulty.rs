@@ -252,8 +252,14 @@ impl Queue for FaultyQueue {
         self.through(Verb::DeleteEntry, move |queue| queue.delete_entry(key))
     }
 
-    fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, now: Now) -> Answer<'a, ()> {
-        self.through(Verb::PutSchedule, move |queue| queue.put_schedule(schedule, next, now))
+    fn put_schedule<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        next: Option<Timestamp>,
+        expected: Expected,
+        now: Now,
+    ) -> Answer<'a, bool> {
+        self.through(Verb::PutSchedule, move |queue| queue.put_schedule(schedule, next, expected, now))
     }
 
     fn schedules(&self) -> Answer<'_, Vec<ScheduleInfo>> {

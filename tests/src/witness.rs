@@ -203,8 +203,14 @@ impl Queue for Witness {
         self.inner.delete_entry(key)
     }
 
-    fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, now: Now) -> Answer<'a, ()> {
-        self.inner.put_schedule(schedule, next, self.now(now))
+    fn put_schedule<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        next: Option<Timestamp>,
+        expected: Expected,
+        now: Now,
+    ) -> Answer<'a, bool> {
+        self.inner.put_schedule(schedule, next, expected, self.now(now))
     }
 
     fn schedules(&self) -> Answer<'_, Vec<ScheduleInfo>> {

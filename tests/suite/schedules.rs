@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ampule::queue::{
-    Error, Filter, Missed, NewJob, Page, Queue, Schedule, ScheduleInfo, State, Summary, Timestamp, Timing,
+    Error, Expected, Filter, Missed, NewJob, Page, Queue, Schedule, ScheduleInfo, State, Summary, Timestamp, Timing,
 };
 use ampule::{Job, Worker, schedule};
 use ampule_tests::guest::returning;
@@ -55,7 +55,7 @@ async fn ticks(queue: &dyn Queue, name: &str) -> Vec<Timestamp> {
 
 /// Stores a schedule as it was, with this tick the next.
 async fn left_at(queue: &dyn Queue, schedule: &Schedule, next: &str) {
-    queue.put_schedule(schedule, Some(at(next)), None).await.expect("it is stored");
+    queue.put_schedule(schedule, Some(at(next)), Expected::Anything, None).await.expect("it is stored");
 }
 
 #[tokio::test]

@@ -39,14 +39,14 @@ pub struct Entry {
     pub changed_at: Timestamp,
 }
 
-/// What must be there for an entry to be stored.
+/// What must be there for an entry or a schedule to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// Whatever.
     Anything,
     /// Nothing.
     Nothing,
-    /// The entry at this revision.
+    /// The one of this revision.
     Revision(u64),
 }
 

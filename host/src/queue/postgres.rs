@@ -42,7 +42,7 @@ use self::enqueue::{Enqueue, Known};
 use self::entries::NewEntry;
 use self::group::Door;
 use self::programs::NewProgram;
-use self::schedules::FiringRows;
+use self::schedules::{FiringRows, NewSchedule};
 use self::settle::{Settle, SettleRow};
 use self::tell::Teller;
 use super::signal::{Bell, Happened};
@@ -293,10 +293,16 @@ impl Queue for PostgresQueue {
         })
     }
 
-    fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, _now: Now) -> Answer<'a, ()> {
+    fn put_schedule<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        next: Option<Timestamp>,
+        expected: Expected,
+        now: Now,
+    ) -> Answer<'a, bool> {
         Box::pin(async move {
             schedule.check()?;
-            within(&self.pools.hot, &(schedule, next), schedules::put).await
+            within(&self.pools.hot, &NewSchedule { schedule, next, expected, now }, schedules::put).await
         })
     }
 

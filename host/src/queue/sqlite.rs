@@ -39,7 +39,7 @@ use std::time::Duration;
 use self::connection::fault;
 use self::entries::NewEntry;
 use self::readers::Readers;
-use self::schedules::FiringRows;
+use self::schedules::{FiringRows, NewSchedule};
 use self::settle::SettleRow;
 use self::writer::{Durability, Request, Writer};
 use super::signal::Bell;
@@ -284,11 +284,18 @@ impl Queue for SqliteQueue {
         Box::pin(self.writer.run(lasting(1), move |tx| programs::delete_name(tx, &name)))
     }
 
-    fn put_schedule<'a>(&'a self, schedule: &'a Schedule, next: Option<Timestamp>, _now: Now) -> Answer<'a, ()> {
+    fn put_schedule<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        next: Option<Timestamp>,
+        expected: Expected,
+        now: Now,
+    ) -> Answer<'a, bool> {
         Box::pin(async move {
             schedule.check()?;
             let (name, paused, document) = (schedule.name.clone(), schedule.paused, schedules::to_json(schedule));
-            self.writer.run(lasting(1), move |tx| schedules::put(tx, &name, paused, &document, next)).await
+            let new = NewSchedule { name, paused, document, next, expected, now };
+            self.writer.run(lasting(1), move |tx| schedules::put(tx, &new)).await
         })
     }
 

@@ -65,7 +65,8 @@ pub struct ScheduleInfo {
     pub next: Option<Timestamp>,
     /// The last tick that was enqueued.
     pub last: Option<Timestamp>,
-    /// Grows with every change; a firing that knows an older one changes nothing.
+    /// Grows with every change, from the milliseconds since 1970 at which it was stored, so that one that was deleted
+    /// and stored again is another; a firing that knows an older one changes nothing.
     pub revision: u64,
 }
 

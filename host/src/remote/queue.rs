@@ -174,16 +174,29 @@ impl RemoteQueue {
         schedules.schedules.into_iter().map(read::schedule).collect()
     }
 
-    async fn put_one_schedule(&self, schedule: &Schedule) -> Result<(), Error> {
-        // To rest and to go on are changes of their own: what of the job no document tells stays as it is.
+    async fn put_one_schedule(&self, schedule: &Schedule, expected: Expected) -> Result<bool, Error> {
         let known = self.list_schedules().await?.into_iter().find(|known| known.schedule.name == schedule.name);
+        let revision = known.as_ref().map(|known| known.revision);
+        if let Expected::Revision(expected) = expected
+            && revision != Some(expected)
+        {
+            return Ok(false);
+        }
+        // To rest and to go on are changes of their own: what of the job no document tells stays as it is.
         let rests = known.is_some_and(|known| {
             let job = NewJob { id: schedule.job.id, ..known.schedule.job.clone() };
             Schedule { paused: schedule.paused, job, ..known.schedule } == *schedule
         });
         if rests {
             let path = ["v1", "schedules", &*schedule.name, if schedule.paused { "pause" } else { "resume" }];
-            return self.http.ask(Ask::new(Method::POST, &path).safe()).await.map(|_| ());
+            let is_there = found(self.http.ask(Ask::new(Method::POST, &path).safe()).await)?;
+            if is_there || expected != Expected::Anything {
+                return Ok(is_there);
+            }
+        }
+        if expected != Expected::Anything {
+            let what = "a server stores a schedule whatever is there".to_owned();
+            return Err(Error::Unsupported(what));
         }
         let unreadable = |error: serde_json::Error| Error::Unsupported(error.to_string());
         let mut document = serde_json::to_value(job_request(&schedule.job)?).map_err(unreadable)?;
@@ -197,7 +210,7 @@ impl RemoteQueue {
         document["missed"] = MissedText(schedule.missed).to_string().into();
         document["paused"] = schedule.paused.into();
         let path = ["v1", "schedules", &*schedule.name];
-        self.http.ask(Ask::new(Method::PUT, &path).json(&document)?).await.map(|_| ())
+        self.http.ask(Ask::new(Method::PUT, &path).json(&document)?).await.map(|_| true)
     }
 
     async fn list_workers(&self) -> Result<Vec<WorkerInfo>, Error> {
@@ -309,9 +322,15 @@ impl Queue for RemoteQueue {
         Box::pin(self.forget_name(name))
     }
 
-    fn put_schedule<'a>(&'a self, schedule: &'a Schedule, _: Option<Timestamp>, _: Now) -> Answer<'a, ()> {
+    fn put_schedule<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        _: Option<Timestamp>,
+        expected: Expected,
+        _: Now,
+    ) -> Answer<'a, bool> {
         // When it is due first is for the server to work out.
-        Box::pin(self.put_one_schedule(schedule))
+        Box::pin(self.put_one_schedule(schedule, expected))
     }
 
     fn schedules(&self) -> Answer<'_, Vec<ScheduleInfo>> {

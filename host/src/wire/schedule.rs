@@ -31,7 +31,7 @@ pub struct ScheduleDocument {
     pub next: Option<Moment>,
     /// The last tick that was enqueued.
     pub last: Option<Moment>,
-    /// Grows with every change.
+    /// Grows with every change, and is never that of a schedule of this name that was deleted before.
     pub revision: u64,
     /// What is enqueued.
     pub job: NewJobDocument,

@@ -71,7 +71,7 @@ pub(super) async fn an_end_told_again_after_a_fault_counts_once(queue: Arc<dyn Q
 pub(super) async fn a_tick_fired_again_after_a_fault_is_there_once(queue: Arc<dyn Queue>) {
     for (fault, name) in faults().into_iter().zip(["before", "after"]) {
         let faulty = broken(&queue, Verb::Fire, fault.clone());
-        faulty.put_schedule(&schedule(name), Some(at(60)), Some(at(0))).await.expect("stored");
+        faulty.put_schedule(&schedule(name), Some(at(60)), Expected::Nothing, Some(at(0))).await.expect("stored");
         let info = faulty.schedules().await.expect("listed").into_iter().find(|info| info.schedule.name == name);
         let info = info.expect("it was stored");
         assert_eq!(faulty.fire(firing(&info, at(60)), Some(at(61))).await, Err(away()));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ampule::queue::{
-    Callback, Error, Filter, Firing, Missed, NewJob, Queue, Schedule, ScheduleInfo, Timestamp, Timing, UniqueScope,
+    Callback, Error, Expected, Filter, Firing, Missed, NewJob, Queue, Schedule, ScheduleInfo, Timestamp, Timing,
+    UniqueScope,
 };
 use ampule::{Job, JobId, ProgramRef};
 use ampule_tests::clock::{at, s};
@@ -21,7 +22,18 @@ pub(super) fn schedule(name: &str) -> Schedule {
 }
 
 async fn put(queue: &Arc<dyn Queue>, schedule: &Schedule, next: Option<Timestamp>, now: Timestamp) {
-    queue.put_schedule(schedule, next, Some(now)).await.expect("the schedule is stored");
+    assert!(put_if(queue, schedule, next, Expected::Anything, now).await);
+}
+
+/// Stores a schedule if what is there is as expected.
+async fn put_if(
+    queue: &Arc<dyn Queue>,
+    schedule: &Schedule,
+    next: Option<Timestamp>,
+    expected: Expected,
+    now: Timestamp,
+) -> bool {
+    queue.put_schedule(schedule, next, expected, Some(now)).await.expect("the schedule is taken in")
 }
 
 /// Every schedule. A job in one has no id of its own, since each tick gets one: here it is always the same.
@@ -111,10 +123,55 @@ pub(super) async fn a_schedule_without_meaning_is_refused(queue: Arc<dyn Queue>)
         Schedule { missed: Missed::RunAll(1_001), ..schedule("too many") },
     ];
     for schedule in bad {
-        let error = queue.put_schedule(&schedule, Some(at(60)), Some(at(0))).await.expect_err("refused");
+        let error =
+            queue.put_schedule(&schedule, Some(at(60)), Expected::Anything, Some(at(0))).await.expect_err("refused");
         assert!(matches!(error, Error::Invalid { .. }), "{schedule:?}: {error:?}");
     }
     assert_eq!(schedules(&queue).await, []);
+}
+
+pub(super) async fn only_who_knows_its_revision_changes_a_schedule(queue: Arc<dyn Queue>) {
+    let (first, second) = (schedule("hourly"), Schedule { paused: true, ..schedule("hourly") });
+    assert!(!put_if(&queue, &first, None, Expected::Revision(1), at(0)).await, "nothing is there");
+    assert!(put_if(&queue, &first, Some(at(60)), Expected::Nothing, at(0)).await);
+    assert!(!put_if(&queue, &second, None, Expected::Nothing, at(1)).await);
+    let info = only(&queue).await;
+    for stale in [0, info.revision - 1, info.revision + 1, u64::MAX] {
+        assert!(!put_if(&queue, &second, None, Expected::Revision(stale), at(1)).await);
+    }
+    assert_eq!(only(&queue).await, info);
+    assert!(put_if(&queue, &second, None, Expected::Revision(info.revision), at(1)).await);
+    let changed = only(&queue).await;
+    assert!(changed.schedule.paused && changed.next.is_none() && changed.revision > info.revision);
+}
+
+pub(super) async fn a_schedule_that_was_stored_anew_is_another(queue: Arc<dyn Queue>) {
+    put(&queue, &schedule("hourly"), Some(at(60)), at(0)).await;
+    let before = only(&queue).await;
+    assert_eq!(queue.delete_schedule("hourly").await, Ok(true));
+    put(&queue, &schedule("hourly"), Some(at(60)), at(1)).await;
+    let stored = only(&queue).await;
+    assert!(!put_if(&queue, &schedule("hourly"), None, Expected::Revision(before.revision), at(2)).await);
+    assert_eq!(queue.fire(firing(&before, at(60)), Some(at(61))).await, Ok(false));
+    assert_eq!(only(&queue).await, stored);
+}
+
+pub(super) async fn to_let_a_schedule_rest_undoes_nothing_that_others_do_meanwhile(queue: Arc<dyn Queue>) {
+    for round in 1..=20 {
+        let changed = Schedule { timing: Timing::Every(s(60 + round)), ..schedule("changed") };
+        put(&queue, &schedule("changed"), Some(at(60)), at(0)).await;
+        put(&queue, &schedule("deleted"), Some(at(60)), at(0)).await;
+        let rests = ["changed", "deleted"].map(|name| {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { ampule::schedule::rest(&*queue, name, true).await.expect("it is answered") })
+        });
+        put(&queue, &changed, Some(at(60)), at(1)).await;
+        assert_eq!(queue.delete_schedule("deleted").await, Ok(true));
+        for rest in rests {
+            rest.await.expect("the call ends");
+        }
+        assert_eq!(only(&queue).await.schedule.timing, changed.timing);
+    }
 }
 
 pub(super) async fn a_schedule_is_deleted_once_and_its_jobs_stay(queue: Arc<dyn Queue>) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ampule::queue::{
-    Callback, Change, Error, Filter, Mode, Queue, QueueInfo, QueueSettings, Schedule, ScheduleInfo, Settled, State,
-    StoredEvent, StoredProgram, Timing, Verdict, WorkerId, WorkerInfo,
+    Callback, Change, Error, Expected, Filter, Mode, Queue, QueueInfo, QueueSettings, Schedule, ScheduleInfo, Settled,
+    State, StoredEvent, StoredProgram, Timing, Verdict, WorkerId, WorkerInfo,
 };
 use ampule::{
     Access, Backtrace, Digest, Event, Failure, Frame, Fuel, Grants, Job, JobId, Kind, Kwargs, LimitOverrides, LogLevel,
@@ -93,7 +93,7 @@ async fn fill(queue: &Arc<dyn Queue>) {
     queue.configure("mail", &settings).await.expect("configured");
     let cron = Timing::Cron { expression: "0 * * * *".to_owned(), zone: "UTC".to_owned() };
     let hourly = Schedule { timing: cron, ..schedule("hourly") };
-    queue.put_schedule(&hourly, Some(at(3_600)), Some(at(0))).await.expect("stored");
+    queue.put_schedule(&hourly, Some(at(3_600)), Expected::Anything, Some(at(0))).await.expect("stored");
 }
 
 pub(super) async fn everything_is_there_when_the_queue_is_opened_again(place: Arc<Place>) {

@@ -6,9 +6,18 @@ use sqlx::{Connection as _, Row as _};
 use super::connection::Work;
 use super::enqueue::Enqueue;
 use super::insert::{Draining, store};
-use super::rows::{cut, text};
+use super::rows::{cut, given, now, text};
 use crate::queue::signal::Happened;
-use crate::queue::{Error, Schedule, ScheduleInfo, Timestamp};
+use crate::queue::{Error, Expected, Now, Schedule, ScheduleInfo, Timestamp};
+
+/// A schedule that is to be stored.
+#[derive(Debug)]
+pub(super) struct NewSchedule<'s> {
+    pub(super) schedule: &'s Schedule,
+    pub(super) next: Option<Timestamp>,
+    pub(super) expected: Expected,
+    pub(super) now: Now,
+}
 
 /// A firing with its jobs written out.
 #[derive(Debug)]
@@ -20,26 +29,37 @@ pub(super) struct FiringRows {
     pub(super) next: Option<Timestamp>,
 }
 
-/// Stores a schedule in place of the one of its name, which keeps its last tick.
-pub(super) fn put<'c>(
-    connection: &'c mut PgConnection,
-    (schedule, next): &'c (&Schedule, Option<Timestamp>),
-) -> Work<'c, ()> {
+/// Stores a schedule in place of the one of its name, which keeps its last tick, if what is there is as expected.
+pub(super) fn put<'c>(connection: &'c mut PgConnection, new: &'c NewSchedule<'_>) -> Work<'c, bool> {
     Box::pin(async move {
-        let document = serde_json::to_string(schedule).expect("plain data with string keys has a JSON form");
-        sqlx::query(
-            "INSERT INTO ampule.schedules AS s (name, paused, next_at, revision, document) \
-             VALUES ($1, $2, $3, 1, $4::text::json) \
-             ON CONFLICT (name) DO UPDATE SET paused = excluded.paused, next_at = excluded.next_at, \
-               revision = s.revision + 1, document = excluded.document",
-        )
-        .bind(&*schedule.name)
-        .bind(schedule.paused)
-        .bind(next.map(cut))
-        .bind(document)
-        .execute(connection)
-        .await?;
-        Ok(())
+        let document = serde_json::to_string(new.schedule).expect("plain data with string keys has a JSON form");
+        let statement = match new.expected {
+            Expected::Anything => sqlx::query(concat!(
+                "INSERT INTO ampule.schedules AS s (name, paused, next_at, document, revision) \
+                 VALUES ($1, $2, $3, $4::text::json, (1000 * extract(epoch FROM ",
+                now!("$5"),
+                "))::bigint) \
+                 ON CONFLICT (name) DO UPDATE SET paused = excluded.paused, next_at = excluded.next_at, \
+                   revision = s.revision + 1, document = excluded.document",
+            )),
+            Expected::Nothing => sqlx::query(concat!(
+                "INSERT INTO ampule.schedules (name, paused, next_at, document, revision) \
+                 VALUES ($1, $2, $3, $4::text::json, (1000 * extract(epoch FROM ",
+                now!("$5"),
+                "))::bigint) ON CONFLICT DO NOTHING",
+            )),
+            Expected::Revision(_) => sqlx::query(
+                "UPDATE ampule.schedules SET paused = $2, next_at = $3, document = $4::text::json, \
+                   revision = revision + 1 WHERE name = $1 AND revision = $5",
+            ),
+        };
+        let statement =
+            statement.bind(&*new.schedule.name).bind(new.schedule.paused).bind(new.next.map(cut)).bind(document);
+        let statement = match new.expected {
+            Expected::Revision(revision) => statement.bind(i64::try_from(revision).unwrap_or(i64::MAX)),
+            Expected::Anything | Expected::Nothing => statement.bind(given(new.now)),
+        };
+        Ok(statement.execute(connection).await?.rows_affected() > 0)
     })
 }
 

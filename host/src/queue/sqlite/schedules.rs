@@ -6,7 +6,18 @@ use super::connection::fault;
 use super::insert::NewRow;
 use super::rows::Sql;
 use super::writer::{Stop, Tx};
-use crate::queue::{Error, Now, Schedule, ScheduleInfo, Timestamp};
+use crate::queue::{Error, Expected, Now, Schedule, ScheduleInfo, Timestamp};
+
+/// A schedule that is to be stored.
+#[derive(Debug)]
+pub(super) struct NewSchedule {
+    pub(super) name: String,
+    pub(super) paused: bool,
+    pub(super) document: String,
+    pub(super) next: Option<Timestamp>,
+    pub(super) expected: Expected,
+    pub(super) now: Now,
+}
 
 /// A firing with its jobs written out.
 #[derive(Debug)]
@@ -27,21 +38,32 @@ pub(super) fn to_json(schedule: &Schedule) -> String {
     serde_json::to_string(schedule).expect("plain data with string keys has a JSON form")
 }
 
-/// Stores a schedule in place of the one of its name, which keeps its last tick.
-pub(super) fn put(
-    tx: &Tx<'_, '_>,
-    name: &str,
-    paused: bool,
-    document: &str,
-    next: Option<Timestamp>,
-) -> Result<(), Stop> {
-    tx.prepare(
-        "INSERT INTO schedules (name, paused, next_at, revision, document) VALUES (?1, ?2, ?3, 1, ?4) \
-         ON CONFLICT (name) DO UPDATE SET paused = excluded.paused, next_at = excluded.next_at, \
-         revision = revision + 1, document = excluded.document",
-    )?
-    .execute(params![name, paused, millis(next), document])?;
-    Ok(())
+/// Stores a schedule in place of the one of its name, which keeps its last tick, if what is there is as expected.
+pub(super) fn put(tx: &Tx<'_, '_>, new: &NewSchedule) -> Result<bool, Stop> {
+    let NewSchedule { name, paused, document, next, expected, now } = new;
+    let (next, now) = (millis(*next), tx.now(*now));
+    let changed = match expected {
+        Expected::Anything => tx
+            .prepare(
+                "INSERT INTO schedules (name, paused, next_at, document, revision) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (name) DO UPDATE SET paused = excluded.paused, next_at = excluded.next_at, \
+                 revision = revision + 1, document = excluded.document",
+            )?
+            .execute(params![name, paused, next, document, now])?,
+        Expected::Nothing => tx
+            .prepare(
+                "INSERT INTO schedules (name, paused, next_at, document, revision) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![name, paused, next, document, now])?,
+        Expected::Revision(revision) => tx
+            .prepare(
+                "UPDATE schedules SET paused = ?2, next_at = ?3, document = ?4, revision = revision + 1 \
+                 WHERE name = ?1 AND revision = ?5",
+            )?
+            .execute(params![name, paused, next, document, i64::try_from(*revision).unwrap_or(i64::MAX)])?,
+    };
+    Ok(changed > 0)
 }
 
 /// Every schedule, in order of name.

@@ -12,7 +12,7 @@ use super::super::App;
 use super::super::access::{Admin, Principal, Read};
 use super::super::body::{Json, Place};
 use super::super::problem::{Problem, Result};
-use crate::queue::{Schedule, ScheduleInfo};
+use crate::queue::ScheduleInfo;
 use crate::schedule;
 use crate::wire::{EnqueuedDocument, ScheduleDocument};
 
@@ -139,9 +139,9 @@ async fn run_now(
 }
 
 async fn rest(app: &App, principal: &Principal, name: &str, paused: bool) -> Result<Json<ScheduleDocument>> {
-    let info = find(app, principal, name).await?;
-    if info.schedule.paused != paused {
-        schedule::put(&*app.queue, &Schedule { paused, ..info.schedule }).await?;
+    let stored = principal.stored_name("name", name).map_err(|_| no_schedule())?;
+    if !schedule::rest(&*app.queue, &stored, paused).await? {
+        return Err(no_schedule());
     }
     shown(app, principal, &find(app, principal, name).await?).await
 }

@@ -98,15 +98,13 @@ fn timing(timing: &Timing) -> String {
 }
 
 async fn pause(queue: &dyn Queue, names: &[String], paused: bool, json: bool) -> Result<(), Fault> {
-    let mut found = Vec::with_capacity(names.len());
     for name in names {
-        found.push(known(queue, name).await?);
+        known(queue, name).await?;
     }
-    let mut changed = Vec::with_capacity(found.len());
-    for info in found {
-        let schedule = Schedule { paused, ..info.schedule };
-        schedule::put(queue, &schedule).await?;
-        changed.push(known(queue, &schedule.name).await?);
+    let mut changed = Vec::with_capacity(names.len());
+    for name in names {
+        schedule::rest(queue, name, paused).await?;
+        changed.push(known(queue, name).await?);
     }
     if json {
         return report::print_json(&wire::queue::schedules(&changed));
