@@ -149,6 +149,32 @@ async fn uploads_past_those_that_are_taken_at_once_are_told_to_come_again() {
     assert!(taken.await.is_success());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_nobody_takes_is_one_of_those_that_are_held_at_once() {
+    let mut settings = Settings::default();
+    settings.max_uploads = 1;
+    let served = Served::with(settings, false).await;
+    // More than the sockets between the two hold.
+    served.queue.put_program(&vec![0; 32 << 20], Some("large"), None).await.expect("it is stored");
+    let address = served.base.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "GET /v1/programs/large/wasm HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\r\n",
+        served.admin
+    );
+    stream.write_all(head.as_bytes()).await.expect("it is taken");
+    let mut begin = [0; 12];
+    stream.read_exact(&mut begin).await.expect("an answer begins");
+    assert_eq!(&begin, b"HTTP/1.1 200");
+    let path = "/v1/programs/large/wasm";
+    assert_eq!(refusal(&Answered::of(served.request(Method::GET, path)).await), (503, "busy"));
+    drop(stream);
+    let taken = soon("there is room again", async {
+        while Answered::of(served.request(Method::HEAD, path)).await.status != StatusCode::OK {}
+    });
+    taken.await;
+}
+
 /// Bodies that are no programs, each with what its refusal tells.
 fn corpus() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let whole = program("1");

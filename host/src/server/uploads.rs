@@ -1,9 +1,10 @@
-//! Programs on their way in: a bounded number at once, read and checked as they come, compiled in the background.
+//! Programs on their way in: a bounded number at once, read and checked as they come, compiled in the background. Those
+//! on their way out are held in memory as well, so they take turns with them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -39,7 +40,10 @@ impl Uploads {
     pub(super) async fn turn(&self) -> Result<Turn> {
         match timeout(PATIENCE, Arc::clone(&self.slots).acquire_owned()).await {
             Ok(permit) => Ok(Turn(permit.expect("the semaphore is never closed"))),
-            Err(_) => Err(Problem::new(Code::Busy, "as many programs come in as are taken at once").retry_after(1)),
+            Err(_) => {
+                Err(Problem::new(Code::Busy, "as many programs come in or go out as there may be at once")
+                    .retry_after(1))
+            }
         }
     }
 }
@@ -60,6 +64,23 @@ pub(super) fn compile(app: &App, digest: Digest, turn: Turn) {
         }
         drop(turn);
     });
+}
+
+/// A program that is sent. Its turn ends when the last of its bytes was taken, or nobody wants them any more.
+struct Sent {
+    wasm: Vec<u8>,
+    _turn: Turn,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        &self.wasm
+    }
+}
+
+/// The body that sends a program.
+pub(super) fn sent(wasm: Vec<u8>, turn: Turn) -> Body {
+    Body::from(Bytes::from_owner(Sent { wasm, _turn: turn }))
 }
 
 /// Reads a program. What cannot be one is refused by its first bytes.

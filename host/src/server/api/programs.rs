@@ -116,10 +116,10 @@ async fn wasm(
 ) -> Result<Response> {
     let (stored, digest) = (stored(&principal, &name)?, which.digest()?);
     let version = chosen(&app.queue.versions(&stored).await?, digest)?;
-    let _turn = app.uploads.turn().await?;
+    let turn = app.uploads.turn().await?;
     let wasm = app.queue.program(version.digest).await?.ok_or_else(no_program)?;
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/wasm")), (CONTENT_DISPOSITION, file(&name))];
-    Ok((headers, wasm).into_response())
+    Ok((headers, uploads::sent(wasm, turn)).into_response())
 }
 
 /// Takes a name away, with its history. Jobs that were enqueued under it keep what they mean.
