@@ -17,7 +17,13 @@ const RENEW_AT: Duration = Duration::from_millis(500);
 const MAX_COPIES: usize = 256;
 
 /// Copies by name. What there is not is not remembered.
-pub(super) struct Copies<V>(Mutex<HashMap<String, Copied<V>>>);
+pub(super) struct Copies<V>(Mutex<Kept<V>>);
+
+struct Kept<V> {
+    copies: HashMap<String, Copied<V>>,
+    /// How often something was forgotten: what was looked up before that is not kept after it.
+    forgotten: u64,
+}
 
 struct Copied<V> {
     value: V,
@@ -27,7 +33,7 @@ struct Copied<V> {
 
 impl<V> Default for Copies<V> {
     fn default() -> Self {
-        Copies(Mutex::default())
+        Copies(Mutex::new(Kept { copies: HashMap::new(), forgotten: 0 }))
     }
 }
 
@@ -38,27 +44,30 @@ impl<V: Clone> Copies<V> {
         if let Some(value) = self.fresh(name, made_at) {
             return Ok(Some(value));
         }
+        let forgotten = self.lock().forgotten;
         let looked = look().await?;
-        match &looked {
-            Some(value) => self.keep(name, Copied { value: value.clone(), made_at, is_renewed: false }),
-            None => self.forget(name),
-        }
+        let copied = looked.clone().map(|value| Copied { value, made_at, is_renewed: false });
+        self.keep(name, copied, forgotten);
         Ok(looked)
     }
 
-    /// Drops a copy.
+    /// Drops a copy. What others are looking up just then is not kept.
     pub(super) fn forget(&self, name: &str) {
-        self.lock().remove(name);
+        let mut kept = self.lock();
+        kept.forgotten += 1;
+        kept.copies.remove(name);
     }
 
-    /// Drops all.
+    /// Drops all. What others are looking up just then is not kept.
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        let mut kept = self.lock();
+        kept.forgotten += 1;
+        kept.copies.clear();
     }
 
     fn fresh(&self, name: &str, now: Instant) -> Option<V> {
-        let mut copies = self.lock();
-        let copied = copies.get_mut(name)?;
+        let mut kept = self.lock();
+        let copied = kept.copies.get_mut(name)?;
         let age = now.saturating_duration_since(copied.made_at);
         if age >= RENEW_AT && !std::mem::replace(&mut copied.is_renewed, true) {
             return None;
@@ -66,8 +75,17 @@ impl<V: Clone> Copies<V> {
         (age < MAX_AGE).then(|| copied.value.clone())
     }
 
-    fn keep(&self, name: &str, copied: Copied<V>) {
-        let mut copies = self.lock();
+    /// Keeps what was looked up when so much had been forgotten.
+    fn keep(&self, name: &str, copied: Option<Copied<V>>, forgotten: u64) {
+        let mut kept = self.lock();
+        if kept.forgotten != forgotten {
+            return;
+        }
+        let copies = &mut kept.copies;
+        let Some(copied) = copied else {
+            copies.remove(name);
+            return;
+        };
         if copies.len() >= MAX_COPIES && !copies.contains_key(name) {
             let oldest = copies.iter().min_by_key(|(_, copied)| copied.made_at).map(|(name, _)| name.clone());
             oldest.map(|name| copies.remove(&name));
@@ -75,7 +93,7 @@ impl<V: Clone> Copies<V> {
         copies.insert(name.to_owned(), copied);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Copied<V>>> {
+    fn lock(&self) -> MutexGuard<'_, Kept<V>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,8 +108,8 @@ mod tests {
     }
 
     fn age(copies: &Copies<u32>, name: &str, by: Duration) {
-        let mut copies = copies.lock();
-        let copied = copies.get_mut(name).expect("a copy");
+        let mut kept = copies.lock();
+        let copied = kept.copies.get_mut(name).expect("a copy");
         copied.made_at = copied.made_at.checked_sub(by).expect("a machine that is up for longer");
     }
 
@@ -113,13 +131,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_looked_up_before_it_was_forgotten_is_not_kept() {
+        let forgets: [fn(&Copies<u32>); 2] = [|copies| copies.forget("a"), Copies::clear];
+        for forget in forgets {
+            let copies = Copies::default();
+            let looking = copies.get("a", async || {
+                forget(&copies);
+                Ok(Some(1))
+            });
+            assert_eq!(looking.await.expect("no fault"), Some(1));
+            assert_eq!(get(&copies, "a", 2).await, 2);
+            let nothing = copies.get("b", async || {
+                forget(&copies);
+                assert_eq!(get(&copies, "b", 3).await, 3);
+                Ok(None)
+            });
+            assert_eq!(nothing.await.expect("no fault"), None);
+            assert_eq!(get(&copies, "b", 4).await, 3, "what is newer stays");
+        }
+    }
+
+    #[tokio::test]
     async fn names_that_there_are_not_leave_nothing_behind_and_the_oldest_copy_goes() {
         let copies = Copies::default();
         assert_eq!(copies.get("none", async || Ok(None)).await.expect("no fault"), None::<u32>);
         for number in 0..=MAX_COPIES as u32 {
             get(&copies, &number.to_string(), number).await;
         }
-        assert_eq!(copies.lock().len(), MAX_COPIES);
-        assert!(!copies.lock().contains_key("0"));
+        assert_eq!(copies.lock().copies.len(), MAX_COPIES);
+        assert!(!copies.lock().copies.contains_key("0"));
     }
 }
