@@ -280,6 +280,9 @@ fn a_source_that_the_server_has_is_run_and_queued_there_by_its_name() {
     let every = ["schedules", "add", "hourly", "--every", "1h", "pair"];
     let added = serve.call(&client, &every);
     assert_eq!(added.code, Some(0), "{added:?}");
+
+    let listed = serve.call(&client, &["list", "--program", "pair"]);
+    assert!(listed.code == Some(2) && listed.stderr.contains("found with --name"), "{listed:?}");
 }
 
 #[test]

@@ -30,7 +30,8 @@ pub struct FilterRequest {
     /// With this tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// Of the program that this name means now, or of the one with this digest.
+    /// Of the program that this name means now, or of the one with this digest. A named source is none: its jobs have
+    /// its name as `name`, unless they were given another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// With this name.

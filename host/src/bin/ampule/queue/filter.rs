@@ -40,6 +40,10 @@ async fn digest(program: &str, queue: &dyn Queue) -> Result<Digest, Fault> {
         return Ok(digest);
     }
     named(program, queue).await?.ok_or_else(|| {
-        Fault::Usage(format!("--program: expected a name that the queue knows, found `{}`", printable_line(program)))
+        Fault::Usage(format!(
+            "--program: expected a name that means a program in the queue, found `{}`; jobs of a named source \
+             are found with --name",
+            printable_line(program)
+        ))
     })
 }

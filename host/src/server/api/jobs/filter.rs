@@ -20,7 +20,8 @@ pub(super) async fn filter(app: &App, principal: &Principal, request: FilterRequ
         Some(program) => match app.programs.find(program, principal).await? {
             Meaning::Program(digest) => Some(digest),
             Meaning::Source(_) => {
-                return Err(Problem::invalid("program", "a program by its name or digest", "a named source"));
+                let expected = "a program by its name or digest; jobs of a named source are found with `name`";
+                return Err(Problem::invalid("program", expected, "a named source"));
             }
         },
     };
