@@ -130,8 +130,16 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// Sets how a queue is served.
     fn configure<'a>(&'a self, queue: &'a str, settings: &'a QueueSettings) -> Answer<'a, ()>;
 
-    /// Stores a program, and gives it a name if one is given: jobs enqueued under the name from now on mean it.
+    /// Stores a program, and gives it a name if one is given: jobs enqueued under the name from now on mean it. A source
+    /// that had the name is gone.
     fn put_program<'a>(&'a self, wasm: &'a [u8], name: Option<&'a str>, now: Now) -> Answer<'a, Digest>;
+
+    /// Gives a program that is stored a name that means nothing yet, and says whether it did. Of many who do so at once,
+    /// and of those who store a source where they expect nothing, it is one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownProgram`] for a program that is not stored.
+    fn take_name<'a>(&'a self, name: &'a str, digest: Digest, now: Now) -> Answer<'a, bool>;
 
     /// A program's bytes.
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>>;
@@ -143,7 +151,7 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// was given to twice stands once. Nothing for a name that there is not.
     fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>>;
 
-    /// Takes a name and its history away, and says whether there was one. Whoever enqueues under it from now on is
+    /// Takes a name and its history away, of a program or of a source, and says whether there was one. Whoever enqueues under it from now on is
     /// refused. The programs stay: jobs that wait, that ended and may be retried, what follows from them and schedules
     /// may mean them by their digests.
     fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
@@ -167,7 +175,9 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// Enqueues the ticks of a schedule and moves it on, if nobody else has. Answers whether it was this call.
     fn fire(&self, firing: Firing, now: Now) -> Answer<'_, bool>;
 
-    /// Stores a small document beside the jobs, if what is there is as expected. Answers whether it did.
+    /// Stores a small document beside the jobs, if what is there is as expected. Answers whether it did. Sources have
+    /// the names of programs, each of which is one or the other: to expect nothing is to expect no program either, and
+    /// the program's name and history are gone.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a key that is too long or has a NUL, and for a document of more than 4 MiB of JSON or a

@@ -81,6 +81,51 @@ async fn a_name_is_a_program_or_a_source_and_the_last_put_says_which() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_and_a_source_that_are_put_at_once_leave_one_of_them() {
+    let served = served(true).await;
+    for round in 0..10 {
+        let name = format!("text-{round}");
+        let path = format!("/v1/programs/{name}");
+        let source = json!({"language": "json", "source": "1"});
+        let (as_program, as_source) = tokio::join!(put(&served, &name, program("2")), served.put(&path, &source));
+        assert!(as_program.status.is_success(), "{}", as_program.body);
+        assert!(as_source.status.is_success(), "{}", as_source.body);
+        let shown = served.get(&path).await;
+        assert_eq!(shown.status, StatusCode::OK, "{}", shown.body);
+        let result = served.post("/v1/run", &json!({"program": name})).await.body["result"].clone();
+        assert_eq!(result, if shown.body["language"].is_null() { 2 } else { 1 });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_those_who_want_a_new_name_at_once_one_gets_it() {
+    let served = served(false).await;
+    for round in 0..10 {
+        let path = format!("/v1/programs/new-{round}");
+        let request = || served.request(Method::PUT, &path).header("if-none-match", "*");
+        let wasm = |value| Answered::of(request().header("content-type", "application/wasm").body(program(value)));
+        let source = |text| Answered::of(request().json(&json!({"language": "json", "source": text})));
+        let (a, b, c, d) = tokio::join!(wasm("1"), source("2"), wasm("3"), source("4"));
+        let mut statuses = [a, b, c, d].map(|answered| answered.status.as_u16());
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409, 409, 409]);
+        assert_eq!(served.get(&path).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_a_source_are_found_by_its_name_and_not_as_those_of_a_program() {
+    let served = served(false).await;
+    store(&served, "1").await;
+    served.post("/v1/jobs", &json!({"program": "text"})).await;
+    let refused = served.get("/v1/jobs?program=text").await;
+    assert_eq!(refusal(&refused), (400, "bad_request"));
+    assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.contains("`name`")), "{}", refused.body);
+    let found = served.get("/v1/jobs?name=text").await;
+    assert_eq!(found.body["jobs"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_and_sources_are_in_one_list() {
     let served = served(false).await;
     let acme = served.token(Role::Submit, Some("acme")).await;

@@ -34,6 +34,7 @@ pub enum Verb {
     Queues,
     Configure,
     PutProgram,
+    TakeName,
     Program,
     Programs,
     Versions,
@@ -218,6 +219,10 @@ impl Queue for FaultyQueue {
 
     fn put_program<'a>(&'a self, wasm: &'a [u8], name: Option<&'a str>, now: Now) -> Answer<'a, Digest> {
         self.through(Verb::PutProgram, move |queue| queue.put_program(wasm, name, now))
+    }
+
+    fn take_name<'a>(&'a self, name: &'a str, digest: Digest, now: Now) -> Answer<'a, bool> {
+        self.through(Verb::TakeName, move |queue| queue.take_name(name, digest, now))
     }
 
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>> {

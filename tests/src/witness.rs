@@ -171,6 +171,10 @@ impl Queue for Witness {
         self.inner.put_program(wasm, name, self.now(now))
     }
 
+    fn take_name<'a>(&'a self, name: &'a str, digest: Digest, now: Now) -> Answer<'a, bool> {
+        self.inner.take_name(name, digest, self.now(now))
+    }
+
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>> {
         self.inner.program(digest)
     }

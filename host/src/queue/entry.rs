@@ -20,7 +20,7 @@ pub(super) const MAX_LIST_BYTES: u64 = 32 << 20;
 /// Where an entry is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKey {
-    /// What kind of document, such as `token`.
+    /// What kind of document, such as `token`, or [`SOURCE`](EntryKey::SOURCE).
     pub kind: &'static str,
     /// Its name among those of its kind: any text without a NUL of at most 300 bytes.
     pub name: String,
@@ -51,6 +51,10 @@ pub enum Expected {
 }
 
 impl EntryKey {
+    /// The kind of named sources. A name is one of these or a program, and what it is given last takes the place of the
+    /// other.
+    pub const SOURCE: &'static str = "source";
+
     /// The place of this name among the entries of this kind.
     #[must_use]
     pub fn new(kind: &'static str, name: impl Into<String>) -> Self {

@@ -267,6 +267,13 @@ impl Queue for PostgresQueue {
         })
     }
 
+    fn take_name<'a>(&'a self, name: &'a str, digest: Digest, now: Now) -> Answer<'a, bool> {
+        Box::pin(async move {
+            super::programs::check_program_name(name)?;
+            within(&self.pools.hot, &(name, digest, now), programs::take_name).await
+        })
+    }
+
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>> {
         Box::pin(async move { within(&self.pools.calm, &digest, programs::bytes).await })
     }

@@ -266,6 +266,14 @@ impl Queue for SqliteQueue {
         })
     }
 
+    fn take_name<'a>(&'a self, name: &'a str, digest: Digest, now: Now) -> Answer<'a, bool> {
+        Box::pin(async move {
+            super::programs::check_program_name(name)?;
+            let name = name.to_owned();
+            self.writer.run(lasting(1), move |tx| programs::take_name(tx, &name, digest, now)).await
+        })
+    }
+
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>> {
         Box::pin(self.readers.ask(move |db| programs::bytes(db, digest).map_err(fault)))
     }

@@ -306,6 +306,10 @@ impl Queue for RemoteQueue {
         Box::pin(self.upload(wasm, name))
     }
 
+    fn take_name<'a>(&'a self, _: &'a str, _: Digest, _: Now) -> Answer<'a, bool> {
+        not_of_clients("to give a new name to a program that is stored")
+    }
+
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>> {
         Box::pin(self.download(digest))
     }

@@ -14,7 +14,7 @@ use self::known::Known;
 use self::recent::Recent;
 use super::access::Principal;
 use super::problem::{Code, Problem, Result};
-use super::sources;
+use super::sources::{self, Named, NamedSource};
 use crate::job::Digest;
 use crate::kwargs::Kwargs;
 use crate::program::Program;
@@ -95,12 +95,13 @@ impl Programs {
     }
 
     async fn look(&self, stored_name: &str) -> Result<Option<Meaning>> {
-        if let Some(version) = self.queue.versions(stored_name).await?.first() {
-            return Ok(Some(Meaning::Program(version.digest)));
-        }
-        let named = sources::find(&*self.queue, stored_name).await?;
-        let source = named.map(|named| Source { language: named.language, source: named.source });
-        Ok(source.map(|source| Meaning::Source(Arc::new(source))))
+        Ok(match sources::meaning(&*self.queue, stored_name).await? {
+            Some(Named::Program(versions)) => versions.first().map(|version| Meaning::Program(version.digest)),
+            Some(Named::Source(NamedSource { language, source, .. })) => {
+                Some(Meaning::Source(Arc::new(Source { language, source })))
+            }
+            None => None,
+        })
     }
 
     /// The digests that a principal may mean: those that its own names mean or have meant; all that are stored, if it has

@@ -4,10 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::{Code, Problem, Result};
 use crate::job::Digest;
-use crate::queue::{Entry, EntryKey, Expected, Queue, Timestamp};
+use crate::queue::{Entry, EntryKey, Expected, Queue, Timestamp, Version};
 
-/// What named sources are among the entries of a queue.
-const KIND: &str = "source";
 /// Versions of one name that are kept, the one that it means now included.
 const MAX_VERSIONS: usize = 10;
 /// All of them together, as JSON: what an entry can hold, with room for its own fields.
@@ -36,43 +34,74 @@ pub(super) struct SourceVersion {
     pub(super) source: String,
 }
 
+/// What a name means.
+pub(super) enum Named {
+    /// A program: what it means and has meant, newest first, and never nothing.
+    Program(Vec<Version>),
+    /// A source.
+    Source(NamedSource),
+}
+
 /// What a name means, if it is a source.
 pub(super) async fn find(queue: &dyn Queue, name: &str) -> Result<Option<NamedSource>> {
-    let entry = queue.entry(&EntryKey::new(KIND, name)).await?;
+    let entry = queue.entry(&EntryKey::new(EntryKey::SOURCE, name)).await?;
     entry.map(read).transpose()
 }
 
 /// The sources after a name, in order of name, as many as one list of entries has.
 pub(super) async fn list(queue: &dyn Queue, after: &str) -> Result<Vec<(String, NamedSource)>> {
-    let entries = queue.entries(KIND, Some(after)).await?;
+    let entries = queue.entries(EntryKey::SOURCE, Some(after)).await?;
     entries.into_iter().map(|entry| Ok((entry.key.name.clone(), read(entry)?))).collect()
 }
 
-/// Gives a name to a source, and says whether there was one already.
-pub(super) async fn put(queue: &dyn Queue, name: &str, language: &str, text: &str) -> Result<bool> {
-    let digest = Digest::of(text.as_bytes());
-    for _ in 0..TRIES {
-        let entry = queue.entry(&EntryKey::new(KIND, name)).await?;
-        let expected = entry.as_ref().map_or(Expected::Nothing, |entry| Expected::Revision(entry.revision));
-        let before = entry.map(read).transpose()?;
-        let existed = before.is_some();
-        if before.as_ref().is_some_and(|before| before.digest == digest && before.language == language) {
-            return Ok(true);
+/// What a name means, if it means anything.
+pub(super) async fn meaning(queue: &dyn Queue, name: &str) -> Result<Option<Named>> {
+    // Between a look for a program and one for a source, the source may have given way to a program.
+    for _ in 0..2 {
+        let versions = queue.versions(name).await?;
+        if !versions.is_empty() {
+            return Ok(Some(Named::Program(versions)));
         }
-        let (language, source, stored_at) = (language.to_owned(), text.to_owned(), queue.clock().await?);
-        let versions = before.map(NamedSource::into_versions).unwrap_or_default();
-        let source = NamedSource { language, source, digest, stored_at, versions }.within_bounds();
-        let document = serde_json::to_value(source).expect("plain data with string keys has a JSON form");
-        if queue.put_entry(&Entry::new(EntryKey::new(KIND, name), document), expected, None).await? {
-            return Ok(existed);
+        if let Some(source) = find(queue, name).await? {
+            return Ok(Some(Named::Source(source)));
+        }
+    }
+    Ok(None)
+}
+
+/// Gives a name to a source in place of what it meant, and says what it means now.
+pub(super) async fn put(queue: &dyn Queue, name: &str, language: &str, text: &str) -> Result<NamedSource> {
+    for _ in 0..TRIES {
+        let entry = queue.entry(&EntryKey::new(EntryKey::SOURCE, name)).await?;
+        let expected = match &entry {
+            Some(entry) => Expected::Revision(entry.revision),
+            None if queue.versions(name).await?.is_empty() => Expected::Nothing,
+            // A program, which gives way.
+            None => Expected::Anything,
+        };
+        let before = entry.map(read).transpose()?;
+        let digest = Digest::of(text.as_bytes());
+        if let Some(before) = before.as_ref().filter(|before| before.digest == digest && before.language == language) {
+            return Ok(before.clone());
+        }
+        let source = NamedSource::new(language, text, queue.clock().await?, before);
+        if store(queue, name, &source, expected).await? {
+            return Ok(source);
         }
     }
     Err(Problem::new(Code::Conflict, "the name was given to others again and again meanwhile"))
 }
 
-/// Takes a source's name away, and says whether there was one.
-pub(super) async fn delete(queue: &dyn Queue, name: &str) -> Result<bool> {
-    Ok(queue.delete_entry(&EntryKey::new(KIND, name)).await?)
+/// Gives a name to a source if it means nothing yet, and says what it means then.
+pub(super) async fn take(queue: &dyn Queue, name: &str, language: &str, text: &str) -> Result<Option<NamedSource>> {
+    let source = NamedSource::new(language, text, queue.clock().await?, None);
+    let is_new = store(queue, name, &source, Expected::Nothing).await?;
+    Ok(is_new.then_some(source))
+}
+
+async fn store(queue: &dyn Queue, name: &str, source: &NamedSource, expected: Expected) -> Result<bool> {
+    let document = serde_json::to_value(source).expect("plain data with string keys has a JSON form");
+    Ok(queue.put_entry(&Entry::new(EntryKey::new(EntryKey::SOURCE, name), document), expected, None).await?)
 }
 
 fn read(entry: Entry) -> Result<NamedSource> {
@@ -80,6 +109,13 @@ fn read(entry: Entry) -> Result<NamedSource> {
 }
 
 impl NamedSource {
+    /// A source, and what its name meant before.
+    fn new(language: &str, text: &str, stored_at: Timestamp, before: Option<NamedSource>) -> Self {
+        let (language, source, digest) = (language.to_owned(), text.to_owned(), Digest::of(text.as_bytes()));
+        let versions = before.map(NamedSource::into_versions).unwrap_or_default();
+        NamedSource { language, source, digest, stored_at, versions }.within_bounds()
+    }
+
     /// What the name means and has meant, newest first.
     pub(super) fn into_versions(self) -> Vec<SourceVersion> {
         let NamedSource { language, source, digest, stored_at, versions } = self;

@@ -1,9 +1,10 @@
 //! Small documents beside the jobs: stored if what is there is as expected, read and listed.
 
-use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
 
 use super::connection::Work;
+use super::programs;
 use super::rows::{given, now};
 use crate::queue::entry::{MAX_ENTRIES, MAX_LIST_BYTES};
 use crate::queue::{Entry, EntryKey, Expected, Now};
@@ -17,8 +18,27 @@ pub(super) struct NewEntry<'e> {
     pub(super) now: Now,
 }
 
-/// Stores a document if what is there is as expected, and says whether it did.
+/// Stores a document if what is there is as expected, and says whether it did. A source takes a program's place.
 pub(super) fn put<'c>(connection: &'c mut PgConnection, new: &'c NewEntry<'_>) -> Work<'c, bool> {
+    if new.key.kind != EntryKey::SOURCE {
+        return put_document(connection, new);
+    }
+    Box::pin(async move {
+        let mut tx = connection.begin().await?;
+        programs::lock_name(&mut tx, &new.key.name).await?;
+        if new.expected == Expected::Nothing && programs::is_named(&mut tx, &new.key.name).await? {
+            return Ok(false);
+        }
+        let is_stored = put_document(&mut tx, new).await?;
+        if is_stored {
+            programs::delete_program_name(&mut tx, &new.key.name).await?;
+        }
+        tx.commit().await?;
+        Ok(is_stored)
+    })
+}
+
+fn put_document<'c>(connection: &'c mut PgConnection, new: &'c NewEntry<'_>) -> Work<'c, bool> {
     Box::pin(async move {
         let statement = match new.expected {
             Expected::Anything => sqlx::query(concat!(

@@ -3,11 +3,15 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _};
 
-use super::connection::Work;
+use super::connection::{Stop, Work};
+use super::entries;
 use super::rows::{Read as _, given, now};
 use crate::job::Digest;
 use crate::queue::programs::MAX_VERSIONS;
-use crate::queue::{Now, StoredProgram, Version};
+use crate::queue::{EntryKey, Error, Now, StoredProgram, Version};
+
+/// What the locks of names are told from other locks by.
+const NAMES: i32 = 0x61_6d_6e;
 
 /// A program that is to be stored.
 #[derive(Debug)]
@@ -22,6 +26,9 @@ pub(super) struct NewProgram<'p> {
 pub(super) fn put<'c>(connection: &'c mut PgConnection, new: &'c NewProgram<'_>) -> Work<'c, ()> {
     Box::pin(async move {
         let mut tx = connection.begin().await?;
+        if let Some(name) = new.name {
+            lock_name(&mut tx, name).await?;
+        }
         let digest = new.digest.to_bytes().to_vec();
         sqlx::query(concat!(
             "INSERT INTO ampule.programs (digest, size, stored_at, bytes) VALUES ($1, $2, ",
@@ -35,29 +42,70 @@ pub(super) fn put<'c>(connection: &'c mut PgConnection, new: &'c NewProgram<'_>)
         .execute(&mut *tx)
         .await?;
         if let Some(name) = new.name {
-            sqlx::query(
-                "INSERT INTO ampule.program_names (name, digest) VALUES ($1, $2) \
-                 ON CONFLICT (name) DO UPDATE SET digest = excluded.digest",
-            )
-            .bind(name)
-            .bind(&digest)
-            .execute(&mut *tx)
-            .await?;
-            // It gets a new number, as it is the newest again. The name's row is locked by now, so numbers and meanings
-            // have one order.
-            sqlx::query(concat!(
-                "INSERT INTO ampule.program_versions (name, digest, named_at) VALUES ($1, $2, ",
-                now!("$3"),
-                ") ON CONFLICT (name, digest) DO UPDATE SET seq = DEFAULT, named_at = excluded.named_at",
-            ))
-            .bind(name)
-            .bind(&digest)
-            .bind(given(new.now))
-            .execute(&mut *tx)
-            .await?;
+            entries::delete(&mut tx, &EntryKey::new(EntryKey::SOURCE, name)).await?;
+            give_name(&mut tx, name, new.digest, new.now).await?;
         }
         Ok(tx.commit().await?)
     })
+}
+
+/// Gives a program a name that means nothing, and says whether it did.
+pub(super) fn take_name<'c>(
+    connection: &'c mut PgConnection,
+    (name, digest, now): &'c (&str, Digest, Now),
+) -> Work<'c, bool> {
+    Box::pin(async move {
+        let mut tx = connection.begin().await?;
+        lock_name(&mut tx, name).await?;
+        let stored = sqlx::query("SELECT FROM ampule.programs WHERE digest = $1").bind(digest.to_bytes().to_vec());
+        if stored.fetch_optional(&mut *tx).await?.is_none() {
+            return Err(Error::UnknownProgram(digest.to_string()).into());
+        }
+        let source = EntryKey::new(EntryKey::SOURCE, *name);
+        if is_named(&mut tx, name).await? || entries::get(&mut tx, &source).await?.is_some() {
+            return Ok(false);
+        }
+        give_name(&mut tx, name, *digest, *now).await?;
+        tx.commit().await?;
+        Ok(true)
+    })
+}
+
+/// Waits for those who change what a name means: a program and a source that take each other's place are rows of two
+/// tables, of which neither would see the other.
+pub(super) async fn lock_name(connection: &mut PgConnection, name: &str) -> Result<(), Stop> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1, hashtext($2))").bind(NAMES).bind(name).execute(connection).await?;
+    Ok(())
+}
+
+/// Whether the name means a program.
+pub(super) async fn is_named(connection: &mut PgConnection, name: &str) -> Result<bool, Stop> {
+    let found = sqlx::query("SELECT FROM ampule.program_names WHERE name = $1").bind(name);
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
+async fn give_name(connection: &mut PgConnection, name: &str, digest: Digest, now: Now) -> Result<(), Stop> {
+    let digest = digest.to_bytes().to_vec();
+    sqlx::query(
+        "INSERT INTO ampule.program_names (name, digest) VALUES ($1, $2) \
+         ON CONFLICT (name) DO UPDATE SET digest = excluded.digest",
+    )
+    .bind(name)
+    .bind(&digest)
+    .execute(&mut *connection)
+    .await?;
+    // It gets a new number, as it is the newest again. The name is locked, so numbers and meanings have one order.
+    sqlx::query(concat!(
+        "INSERT INTO ampule.program_versions (name, digest, named_at) VALUES ($1, $2, ",
+        now!("$3"),
+        ") ON CONFLICT (name, digest) DO UPDATE SET seq = DEFAULT, named_at = excluded.named_at",
+    ))
+    .bind(name)
+    .bind(&digest)
+    .bind(given(now))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// A program's bytes.
@@ -112,14 +160,22 @@ pub(super) fn versions<'c>(connection: &'c mut PgConnection, name: &'c &str) -> 
     })
 }
 
-/// Takes a name and its history away, if there is one.
+/// Takes a name and its history away, of a program or of a source, if there is one.
 pub(super) fn delete_name<'c>(connection: &'c mut PgConnection, name: &'c &str) -> Work<'c, bool> {
     Box::pin(async move {
         let mut tx = connection.begin().await?;
-        let delete = sqlx::query("DELETE FROM ampule.program_names WHERE name = $1");
-        let deleted = delete.bind(name).execute(&mut *tx).await?.rows_affected();
-        sqlx::query("DELETE FROM ampule.program_versions WHERE name = $1").bind(name).execute(&mut *tx).await?;
+        lock_name(&mut tx, name).await?;
+        let was_source = entries::delete(&mut tx, &EntryKey::new(EntryKey::SOURCE, *name)).await?;
+        let was_program = delete_program_name(&mut tx, name).await?;
         tx.commit().await?;
-        Ok(deleted > 0)
+        Ok(was_source || was_program)
     })
+}
+
+/// The same, of a program alone.
+pub(super) async fn delete_program_name(connection: &mut PgConnection, name: &str) -> Result<bool, Stop> {
+    let delete = sqlx::query("DELETE FROM ampule.program_names WHERE name = $1");
+    let deleted = delete.bind(name).execute(&mut *connection).await?.rows_affected();
+    sqlx::query("DELETE FROM ampule.program_versions WHERE name = $1").bind(name).execute(connection).await?;
+    Ok(deleted > 0)
 }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::connection::fault;
+use super::programs;
 use super::rows::Sql;
 use super::writer::{Stop, Tx};
 use crate::queue::entry::{MAX_ENTRIES, MAX_LIST_BYTES};
@@ -17,8 +18,20 @@ pub(super) struct NewEntry {
     pub(super) now: Now,
 }
 
-/// Stores a document if what is there is as expected, and says whether it did.
+/// Stores a document if what is there is as expected, and says whether it did. A source takes a program's place.
 pub(super) fn put(tx: &Tx<'_, '_>, new: &NewEntry) -> Result<bool, Stop> {
+    let is_source = new.key.kind == EntryKey::SOURCE;
+    if is_source && new.expected == Expected::Nothing && programs::is_named(tx, &new.key.name)? {
+        return Ok(false);
+    }
+    let is_stored = put_document(tx, new)?;
+    if is_source && is_stored {
+        programs::delete_program_name(tx, &new.key.name)?;
+    }
+    Ok(is_stored)
+}
+
+fn put_document(tx: &Tx<'_, '_>, new: &NewEntry) -> Result<bool, Stop> {
     let NewEntry { key, document, expected, now } = new;
     let (now, size) = (tx.now(*now), i64::try_from(document.len()).unwrap_or(i64::MAX));
     let changed = match expected {
@@ -84,6 +97,11 @@ pub(super) fn list(db: &Connection, kind: &'static str, after: &str) -> Result<V
         entries.push(Entry::read(EntryKey { kind, name }, &document, revision, changed_at)?);
     }
     Ok(entries)
+}
+
+/// Whether there is one.
+pub(super) fn is_there(tx: &Tx<'_, '_>, key: &EntryKey) -> Result<bool, Stop> {
+    Ok(tx.prepare("SELECT 1 FROM entries WHERE kind = ?1 AND name = ?2")?.exists(params![key.kind, key.name])?)
 }
 
 /// Deletes a document, if there is one.

@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::entries;
 use super::rows::Sql;
 use super::writer::{Stop, Tx};
 use crate::job::Digest;
 use crate::queue::programs::MAX_VERSIONS;
-use crate::queue::{Now, StoredProgram, Timestamp, Version};
+use crate::queue::{EntryKey, Error, Now, StoredProgram, Timestamp, Version};
 
 /// Stores a program, and gives it a name.
 pub(super) fn put(tx: &Tx<'_, '_>, digest: Digest, wasm: &[u8], name: Option<&str>, now: Now) -> Result<(), Stop> {
@@ -14,12 +15,35 @@ pub(super) fn put(tx: &Tx<'_, '_>, digest: Digest, wasm: &[u8], name: Option<&st
     tx.prepare("INSERT INTO programs (digest, size, stored_at, bytes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
         .execute(params![digest.to_bytes(), size, now, wasm])?;
     if let Some(name) = name {
-        tx.prepare("INSERT OR REPLACE INTO program_names (name, digest) VALUES (?1, ?2)")?
-            .execute(params![name, digest.to_bytes()])?;
-        // Replaced, so that it gets a new number: it is the newest again.
-        tx.prepare("INSERT OR REPLACE INTO program_versions (name, digest, named_at) VALUES (?1, ?2, ?3)")?
-            .execute(params![name, digest.to_bytes(), now])?;
+        entries::delete(tx, &EntryKey::new(EntryKey::SOURCE, name))?;
+        give_name(tx, name, digest, now)?;
     }
+    Ok(())
+}
+
+/// Gives a program a name that means nothing, and says whether it did.
+pub(super) fn take_name(tx: &mut Tx<'_, '_>, name: &str, digest: Digest, now: Now) -> Result<bool, Stop> {
+    if !tx.has_program(digest)? {
+        return Err(Stop::Refused(Error::UnknownProgram(digest.to_string())));
+    }
+    if is_named(tx, name)? || entries::is_there(tx, &EntryKey::new(EntryKey::SOURCE, name))? {
+        return Ok(false);
+    }
+    give_name(tx, name, digest, tx.now(now))?;
+    Ok(true)
+}
+
+/// Whether the name means a program.
+pub(super) fn is_named(tx: &Tx<'_, '_>, name: &str) -> Result<bool, Stop> {
+    Ok(tx.prepare("SELECT 1 FROM program_names WHERE name = ?1")?.exists([name])?)
+}
+
+fn give_name(tx: &Tx<'_, '_>, name: &str, digest: Digest, now: i64) -> Result<(), Stop> {
+    tx.prepare("INSERT OR REPLACE INTO program_names (name, digest) VALUES (?1, ?2)")?
+        .execute(params![name, digest.to_bytes()])?;
+    // Replaced, so that it gets a new number: it is the newest again.
+    tx.prepare("INSERT OR REPLACE INTO program_versions (name, digest, named_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![name, digest.to_bytes(), now])?;
     Ok(())
 }
 
@@ -58,8 +82,14 @@ pub(super) fn versions(db: &Connection, name: &str) -> rusqlite::Result<Vec<Vers
     read.query_map(params![name, most], version)?.collect()
 }
 
-/// Takes a name and its history away, if there is one.
+/// Takes a name and its history away, of a program or of a source, if there is one.
 pub(super) fn delete_name(tx: &Tx<'_, '_>, name: &str) -> Result<bool, Stop> {
+    let was_source = entries::delete(tx, &EntryKey::new(EntryKey::SOURCE, name))?;
+    Ok(delete_program_name(tx, name)? || was_source)
+}
+
+/// The same, of a program alone.
+pub(super) fn delete_program_name(tx: &Tx<'_, '_>, name: &str) -> Result<bool, Stop> {
     let deleted = tx.prepare("DELETE FROM program_names WHERE name = ?1")?.execute([name])?;
     tx.prepare("DELETE FROM program_versions WHERE name = ?1")?.execute([name])?;
     Ok(deleted > 0)

@@ -17,7 +17,7 @@ use super::super::access::{Admin, Principal, Read};
 use super::super::body::{Json, Place};
 use super::super::params::Params;
 use super::super::problem::{Problem, Result};
-use super::super::sources::{self, NamedSource, SourceVersion};
+use super::super::sources::{self, Named, NamedSource, SourceVersion};
 use super::super::{App, uploads};
 use crate::job::Digest;
 use crate::queue::Version;
@@ -63,11 +63,10 @@ async fn show(
     Params(which): Params<Which>,
 ) -> Result<Json<ProgramDocument>> {
     let (stored, digest) = (stored(&principal, &name)?, which.digest()?);
-    let versions = app.queue.versions(&stored).await?;
-    if versions.is_empty() {
-        let source = sources::find(&*app.queue, &stored).await?.ok_or_else(no_program)?;
-        return of_source(name, source, digest).map(Json);
-    }
+    let versions = match sources::meaning(&*app.queue, &stored).await?.ok_or_else(no_program)? {
+        Named::Source(source) => return of_source(name, source, digest).map(Json),
+        Named::Program(versions) => versions,
+    };
     let version = chosen(&versions, digest)?;
     let _turn = app.uploads.turn().await?;
     let wasm = app.queue.program(version.digest).await?.ok_or_else(no_program)?;
@@ -86,13 +85,11 @@ async fn show(
 )]
 async fn versions(app: App, Read(principal): Read, Place(name): Place<String>) -> Result<Json<VersionsDocument>> {
     let stored = stored(&principal, &name)?;
-    let versions = app.queue.versions(&stored).await?;
-    if !versions.is_empty() {
-        return Ok(Json(VersionsDocument { versions: versions.iter().map(VersionDocument::from).collect() }));
-    }
-    let source = sources::find(&*app.queue, &stored).await?.ok_or_else(no_program)?;
-    let versions = source.into_versions();
-    Ok(Json(VersionsDocument { versions: versions.iter().map(VersionDocument::from).collect() }))
+    let versions = match sources::meaning(&*app.queue, &stored).await?.ok_or_else(no_program)? {
+        Named::Program(versions) => versions.iter().map(VersionDocument::from).collect(),
+        Named::Source(source) => source.into_versions().iter().map(VersionDocument::from).collect(),
+    };
+    Ok(Json(VersionsDocument { versions }))
 }
 
 /// Gives the bytes of a program.
@@ -137,10 +134,9 @@ async fn wasm(
 )]
 async fn delete(app: App, Admin(principal): Admin, Place(name): Place<String>) -> Result<StatusCode> {
     let stored = stored(&principal, &name)?;
-    let was_source = sources::delete(&*app.queue, &stored).await?;
-    let was_program = app.queue.delete_name(&stored).await?;
+    let was_there = app.queue.delete_name(&stored).await?;
     app.programs.forget(&stored);
-    if was_source || was_program { Ok(StatusCode::NO_CONTENT) } else { Err(no_program()) }
+    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(no_program()) }
 }
 
 fn no_program() -> Problem {

@@ -10,14 +10,18 @@ use super::super::super::asked::check_language;
 use super::super::super::body::{Json, Place, parse};
 use super::super::super::problem::{Code, Problem, Result};
 use super::super::super::receive::{Bounds, receive};
-use super::super::super::{App, sources, uploads};
-use super::{WasmBytes, no_program, of_program, of_source};
+use super::super::super::sources::{self, Named};
+use super::super::super::{App, uploads};
+use super::{WasmBytes, chosen, of_program, of_source};
+use crate::job::Digest;
+use crate::queue::Version;
 use crate::wire::{InspectionDocument, ProgramDocument, SourceRequest};
 
-/// A name that is to be given: as it is shown, and as it is stored.
+/// A name that is to be given: as it is shown, as it is stored, and whether only if it means nothing yet.
 struct Name {
     shown: String,
     stored: String,
+    must_be_new: bool,
 }
 
 /// The two things that a name can mean.
@@ -62,8 +66,8 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response> {
     let form = form(&headers)?;
-    let name = Name { stored: principal.new_name(&shown)?, shown };
-    only_if_new(&app, &name, &headers).await?;
+    let stored = principal.new_name(&shown)?;
+    let name = Name { must_be_new: must_be_new(&app, &stored, &headers).await?, shown, stored };
     let (existed, document) = match form {
         Form::Wasm => put_program(&app, name, body).await?,
         Form::Source => put_source(&app, name, body).await?,
@@ -86,16 +90,21 @@ fn form(headers: &HeaderMap) -> Result<Form> {
     }
 }
 
-async fn only_if_new(app: &App, name: &Name, headers: &HeaderMap) -> Result<()> {
-    let Some(value) = headers.get(IF_NONE_MATCH) else { return Ok(()) };
+/// Whether the name has to be new. One that is not is refused before anything is read; whether it still is decides the
+/// queue, when it is given.
+async fn must_be_new(app: &App, stored: &str, headers: &HeaderMap) -> Result<bool> {
+    let Some(value) = headers.get(IF_NONE_MATCH) else { return Ok(false) };
     if value != "*" {
         return Err(Problem::invalid("If-None-Match", "`*`", format!("{value:?}")));
     }
-    let is_source = sources::find(&*app.queue, &name.stored).await?.is_some();
-    if is_source || !app.queue.versions(&name.stored).await?.is_empty() {
-        return Err(Problem::new(Code::Conflict, "the name means something already"));
+    if sources::meaning(&*app.queue, stored).await?.is_some() {
+        return Err(not_new());
     }
-    Ok(())
+    Ok(true)
+}
+
+fn not_new() -> Problem {
+    Problem::new(Code::Conflict, "the name means something already")
 }
 
 async fn put_program(app: &App, name: Name, body: Body) -> Result<(bool, ProgramDocument)> {
@@ -105,18 +114,35 @@ async fn put_program(app: &App, name: Name, body: Body) -> Result<(bool, Program
     if let Some(failure) = refusal {
         return Err(Problem::of_failure(&failure));
     }
-    let before = app.queue.versions(&name.stored).await?;
-    if before.first().is_none_or(|now| now.digest != inspection.digest) {
-        app.queue.put_program(&wasm, Some(&name.stored), None).await?;
-    }
-    // A name that is both for a moment means the program.
-    let was_source = sources::delete(&*app.queue, &name.stored).await?;
+    let existed = give(app, &name, &wasm, inspection.digest).await?;
     app.programs.forget(&name.stored);
     uploads::compile(app, inspection.digest, turn);
-    let versions = app.queue.versions(&name.stored).await?;
-    let version = versions.first().copied().ok_or_else(no_program)?;
+    let mut versions = app.queue.versions(&name.stored).await?;
+    if !versions.iter().any(|version| version.digest == inspection.digest) {
+        // Somebody else took the name away meanwhile, or gave it to a source.
+        let (digest, size_bytes) = (inspection.digest, inspection.size_bytes as u64);
+        versions = vec![Version { digest, size_bytes, named_at: app.queue.clock().await? }];
+    }
+    let version = chosen(&versions, Some(inspection.digest))?;
     let inspection = InspectionDocument::of(Some(&inspection), None);
-    Ok((was_source || !before.is_empty(), of_program(name.shown, version, &versions, inspection)))
+    Ok((existed, of_program(name.shown, version, &versions, inspection)))
+}
+
+/// Gives the name to a program, and says whether it meant something before.
+async fn give(app: &App, name: &Name, wasm: &[u8], digest: Digest) -> Result<bool> {
+    if name.must_be_new {
+        app.queue.put_program(wasm, None, None).await?;
+        return if app.queue.take_name(&name.stored, digest, None).await? { Ok(false) } else { Err(not_new()) };
+    }
+    let before = sources::meaning(&*app.queue, &name.stored).await?;
+    let means_it = |before: &Named| match before {
+        Named::Program(versions) => versions.first().is_some_and(|now| now.digest == digest),
+        Named::Source(_) => false,
+    };
+    if !before.as_ref().is_some_and(means_it) {
+        app.queue.put_program(wasm, Some(&name.stored), None).await?;
+    }
+    Ok(before.is_some())
 }
 
 async fn put_source(app: &App, name: Name, body: Body) -> Result<(bool, ProgramDocument)> {
@@ -127,9 +153,13 @@ async fn put_source(app: &App, name: Name, body: Body) -> Result<(bool, ProgramD
     if source.len() > limit {
         return Err(Problem::invalid("source", format!("at most {limit} bytes"), format!("{} bytes", source.len())));
     }
-    let was_source = sources::put(&*app.queue, &name.stored, &language.0, &source).await?;
-    let was_program = app.queue.delete_name(&name.stored).await?;
+    let (existed, given) = if name.must_be_new {
+        let taken = sources::take(&*app.queue, &name.stored, &language.0, &source).await?;
+        (false, taken.ok_or_else(not_new)?)
+    } else {
+        let existed = sources::meaning(&*app.queue, &name.stored).await?.is_some();
+        (existed, sources::put(&*app.queue, &name.stored, &language.0, &source).await?)
+    };
     app.programs.forget(&name.stored);
-    let stored = sources::find(&*app.queue, &name.stored).await?.ok_or_else(no_program)?;
-    Ok((was_source || was_program, of_source(name.shown, stored, None)?))
+    Ok((existed, of_source(name.shown, given, None)?))
 }
