@@ -42,7 +42,7 @@ pub(crate) use self::new_job::{YEARS, check_name, check_part};
 pub use self::open::{QueueUrl, open};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresQueue;
-pub use self::programs::{StoredProgram, Version};
+pub use self::programs::{GivenName, StoredProgram, Version};
 pub use self::record::{Attempt, AttemptEnd, Count, Finding, JobRecord, State, StoredEvent, Summary, WorkerInfo};
 pub use self::retry::{Backoff, RetryPolicy};
 pub use self::settings::{Mode, QueueInfo, QueueSettings, Retention};

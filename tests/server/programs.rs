@@ -119,6 +119,18 @@ async fn a_name_that_is_taken_away_means_nothing_and_is_new_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_tells_when_a_name_was_given_as_the_program_itself_does() {
+    let served = Served::with(Settings::default(), false).await;
+    let wasm = program("1");
+    let long_ago = ampule::queue::Timestamp::UNIX_EPOCH;
+    served.queue.put_program(&wasm, None, Some(long_ago)).await.expect("it is stored");
+    let given = put(&served, "late", wasm).await;
+    let listed = served.get("/v1/programs").await;
+    assert_eq!(listed.body["programs"][0]["stored_at"], given.body["stored_at"]);
+    assert_ne!(given.body["stored_at"], "1970-01-01T00:00:00Z");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_goes_on_where_the_page_before_ended() {
     let served = Served::with(Settings::default(), false).await;
     for name in ["c", "a", "d", "b"] {

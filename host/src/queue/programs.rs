@@ -29,9 +29,19 @@ pub struct StoredProgram {
     /// How many bytes it has.
     pub size_bytes: u64,
     /// The names that mean it, in order.
-    pub names: Vec<String>,
+    pub names: Vec<GivenName>,
     /// When it was stored.
     pub stored_at: Timestamp,
+}
+
+/// A name that means a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GivenName {
+    /// The name.
+    pub name: String,
+    /// When it was given to the program, the last time.
+    pub named_at: Timestamp,
 }
 
 /// Refuses what no program can be named.

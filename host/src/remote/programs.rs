@@ -10,7 +10,7 @@ use super::http::Ask;
 use super::refusal::is_missing;
 use crate::inspect::{Export, Form, Import, Inspection};
 use crate::job::Digest;
-use crate::queue::{Error, StoredProgram, Version};
+use crate::queue::{Error, GivenName, StoredProgram, Version};
 use crate::wire::{InspectionDocument, Moment, NamedDocument, ProgramDocument, ProgramsDocument, VersionsDocument};
 
 /// What a name means on a server.
@@ -93,7 +93,7 @@ impl RemoteQueue {
             }
             let (digest, size_bytes, stored_at) = (version.digest, version.size_bytes, version.stored_at.0);
             let stored = StoredProgram { digest, size_bytes, names: Vec::new(), stored_at };
-            programs.entry(digest).or_insert(stored).names.push(name);
+            programs.entry(digest).or_insert(stored).names.push(GivenName { name, named_at: stored_at });
         }
         Ok(programs.into_values().collect())
     }

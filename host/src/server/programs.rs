@@ -115,9 +115,9 @@ impl Programs {
                 if principal.tenant.is_none() {
                     digests.insert(program.digest);
                 }
-                for name in program.names.iter().filter(|_| principal.tenant.is_some()) {
-                    if principal.shown_name(name).is_some() {
-                        digests.extend(self.queue.versions(name).await?.iter().map(|version| version.digest));
+                for named in program.names.iter().filter(|_| principal.tenant.is_some()) {
+                    if principal.shown_name(&named.name).is_some() {
+                        digests.extend(self.queue.versions(&named.name).await?.iter().map(|version| version.digest));
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ampule::Digest;
-use ampule::queue::{Error, NewJob, Queue, StoredProgram, Timestamp, Verdict};
+use ampule::queue::{Entry, EntryKey, Error, Expected, NewJob, Queue, StoredProgram, Timestamp, Verdict};
 use ampule::{Job, JobId, ProgramRef};
 use ampule_tests::clock::at;
 use ampule_tests::queue::{finish, put, record, store, take_one};
@@ -12,6 +12,11 @@ async fn programs(queue: &Arc<dyn Queue>) -> Vec<StoredProgram> {
     let mut programs = queue.programs().await.expect("programs are listed");
     programs.sort_by_key(|program| program.stored_at);
     programs
+}
+
+/// The names of a program, and when each was given.
+fn names(program: &StoredProgram) -> Vec<(&str, Timestamp)> {
+    program.names.iter().map(|given| (&*given.name, given.named_at)).collect()
 }
 
 pub(super) async fn a_program_is_kept_byte_for_byte(queue: Arc<dyn Queue>) {
@@ -36,23 +41,23 @@ pub(super) async fn a_program_that_is_stored_again_is_stored_once(queue: Arc<dyn
     let programs = programs(&queue).await;
     let [program] = &programs[..] else { panic!("one program: {programs:?}") };
     assert_eq!((program.digest, program.size_bytes), (first, 5));
-    assert_eq!((&program.names[..], program.stored_at), (&["adder".to_owned()][..], at(1)));
+    assert_eq!((names(program), program.stored_at), (vec![("adder", at(2))], at(1)));
 }
 
 pub(super) async fn a_program_has_as_many_names_as_it_was_given(queue: Arc<dyn Queue>) {
-    for name in ["sum", "add", "plus"] {
-        store(&queue, name, b"adder", at(0)).await;
+    for (name, seconds) in [("sum", 0), ("add", 1), ("plus", 2)] {
+        store(&queue, name, b"adder", at(seconds)).await;
     }
-    assert_eq!(programs(&queue).await[0].names, ["add", "plus", "sum"]);
+    let programs = programs(&queue).await;
+    assert_eq!(names(&programs[0]), [("add", at(1)), ("plus", at(2)), ("sum", at(0))]);
 }
 
 pub(super) async fn a_name_means_the_program_that_it_was_given_last(queue: Arc<dyn Queue>) {
     let first = store(&queue, "adder", b"first", at(1)).await;
     let second = store(&queue, "adder", b"second", at(2)).await;
     let programs = programs(&queue).await;
-    let named: Vec<(Digest, Vec<String>)> =
-        programs.into_iter().map(|program| (program.digest, program.names)).collect();
-    assert_eq!(named, [(first, vec![]), (second, vec!["adder".to_owned()])]);
+    let named: Vec<_> = programs.iter().map(|program| (program.digest, names(program))).collect();
+    assert_eq!(named, [(first, vec![]), (second, vec![("adder", at(2))])]);
     assert!(queue.program(first).await.expect("read").is_some(), "jobs that wait still mean the first");
 }
 
@@ -161,4 +166,102 @@ pub(super) async fn a_thousand_versions_of_a_name_are_told(queue: Arc<dyn Queue>
     }
     let versions = versions(&queue, "adder").await;
     assert_eq!((versions.len(), versions[0].2, versions[999].2), (1_000, at(1_001), at(2)));
+}
+
+/// A source of this name.
+fn source(name: &str) -> Entry {
+    Entry::new(EntryKey::new(EntryKey::SOURCE, name), "a source".into())
+}
+
+async fn put_source(queue: &Arc<dyn Queue>, name: &str, expected: Expected) -> bool {
+    queue.put_entry(&source(name), expected, Some(at(1))).await.expect("the source is taken in")
+}
+
+/// Whether the name means a program, and whether it means a source.
+async fn meanings(queue: &Arc<dyn Queue>, name: &str) -> (bool, bool) {
+    let is_listed = programs(queue).await.iter().any(|program| names(program).iter().any(|(known, _)| *known == name));
+    assert_eq!(is_listed, !versions(queue, name).await.is_empty());
+    (is_listed, queue.entry(&source(name).key).await.expect("the source is looked up").is_some())
+}
+
+pub(super) async fn a_name_is_a_program_or_a_source(queue: Arc<dyn Queue>) {
+    let digest = store(&queue, "adder", b"adder", at(0)).await;
+    assert!(!put_source(&queue, "adder", Expected::Nothing).await);
+    assert!(!put_source(&queue, "adder", Expected::Revision(1)).await);
+    assert_eq!(meanings(&queue, "adder").await, (true, false));
+    assert!(put_source(&queue, "adder", Expected::Anything).await);
+    assert_eq!(meanings(&queue, "adder").await, (false, true));
+    assert_eq!(queue.take_name("adder", digest, Some(at(2))).await, Ok(false));
+    store(&queue, "adder", b"adder", at(3)).await;
+    assert_eq!(meanings(&queue, "adder").await, (true, false));
+    assert_eq!(versions(&queue, "adder").await, [(digest, 5, at(3))]);
+    for _ in 0..2 {
+        assert_eq!(queue.delete_name("adder").await, Ok(true));
+        assert_eq!(queue.delete_name("adder").await, Ok(false));
+        assert_eq!(meanings(&queue, "adder").await, (false, false));
+        assert!(put_source(&queue, "adder", Expected::Nothing).await);
+    }
+    let token = Entry::new(EntryKey::new("token", "adder"), "no source".into());
+    store(&queue, "adder", b"adder", at(4)).await;
+    assert_eq!(queue.put_entry(&token, Expected::Nothing, Some(at(5))).await, Ok(true));
+    assert_eq!(meanings(&queue, "adder").await, (true, false), "other documents have names of their own");
+}
+
+pub(super) async fn a_name_that_means_nothing_is_taken_once(queue: Arc<dyn Queue>) {
+    let unknown = Digest::of(b"nobody");
+    let refused = queue.take_name("adder", unknown, Some(at(0))).await;
+    assert_eq!(refused, Err(Error::UnknownProgram(unknown.to_string())));
+    let first = queue.put_program(b"first", None, Some(at(0))).await.expect("stored");
+    let second = queue.put_program(b"second", None, Some(at(0))).await.expect("stored");
+    assert_eq!(queue.take_name("adder", first, Some(at(1))).await, Ok(true));
+    for digest in [first, second] {
+        assert_eq!(queue.take_name("adder", digest, Some(at(2))).await, Ok(false));
+    }
+    assert_eq!(versions(&queue, "adder").await, [(first, 5, at(1))]);
+    assert_eq!(meaning(&queue, "adder").await, first);
+}
+
+pub(super) async fn of_many_who_take_a_name_at_once_one_has_it(queue: Arc<dyn Queue>) {
+    let digest = queue.put_program(b"adder", None, Some(at(0))).await.expect("stored");
+    for round in 0..10 {
+        let name = format!("adder-{round}");
+        let calls = (0..6).map(|number| {
+            let (queue, name) = (Arc::clone(&queue), name.clone());
+            tokio::spawn(async move {
+                if number % 2 == 0 {
+                    queue.take_name(&name, digest, Some(at(1))).await.expect("it is answered")
+                } else {
+                    put_source(&queue, &name, Expected::Nothing).await
+                }
+            })
+        });
+        let mut taken = 0;
+        for call in calls.collect::<Vec<_>>() {
+            taken += u32::from(call.await.expect("the call ends"));
+        }
+        assert_eq!(taken, 1);
+        let (is_program, is_source) = meanings(&queue, &name).await;
+        assert!(is_program != is_source);
+    }
+}
+
+pub(super) async fn a_program_and_a_source_that_get_a_name_at_once_do_not_destroy_each_other(queue: Arc<dyn Queue>) {
+    for round in 0..20 {
+        let name = format!("adder-{round}");
+        let calls = [true, false].map(|is_program| {
+            let (queue, name) = (Arc::clone(&queue), name.clone());
+            tokio::spawn(async move {
+                if is_program {
+                    store(&queue, &name, b"adder", at(1)).await;
+                } else {
+                    assert!(put_source(&queue, &name, Expected::Anything).await);
+                }
+            })
+        });
+        for call in calls {
+            call.await.expect("the call ends");
+        }
+        let (is_program, is_source) = meanings(&queue, &name).await;
+        assert!(is_program != is_source, "round {round}: {is_program} {is_source}");
+    }
 }

@@ -8,7 +8,7 @@ use super::entries;
 use super::rows::{Read as _, given, now};
 use crate::job::Digest;
 use crate::queue::programs::MAX_VERSIONS;
-use crate::queue::{EntryKey, Error, Now, StoredProgram, Version};
+use crate::queue::{EntryKey, Error, GivenName, Now, StoredProgram, Version};
 
 /// What the locks of names are told from other locks by.
 const NAMES: i32 = 0x61_6d_6e;
@@ -120,18 +120,23 @@ pub(super) fn bytes<'c>(connection: &'c mut PgConnection, digest: &'c Digest) ->
 pub(super) fn list<'c>(connection: &'c mut PgConnection, _: &'c ()) -> Work<'c, Vec<StoredProgram>> {
     Box::pin(async move {
         let found = sqlx::query(
-            "SELECT p.digest, p.size, p.stored_at, \
-               ARRAY(SELECT n.name FROM ampule.program_names n WHERE n.digest = p.digest ORDER BY n.name) AS names \
-             FROM ampule.programs p ORDER BY p.stored_at, p.digest",
+            "SELECT p.digest, p.size, p.stored_at, n.names, n.named_at FROM ampule.programs p, LATERAL ( \
+               SELECT coalesce(array_agg(n.name ORDER BY n.name), '{}') AS names, \
+                 coalesce(array_agg(v.named_at ORDER BY n.name), '{}') AS named_at \
+               FROM ampule.program_names n JOIN ampule.program_versions v USING (name, digest) \
+               WHERE n.digest = p.digest) n \
+             ORDER BY p.stored_at, p.digest",
         )
         .fetch_all(connection)
         .await?;
         let mut programs = Vec::with_capacity(found.len());
         for row in found {
+            let (names, named_at): (Vec<String>, Vec<_>) = (row.try_get("names")?, row.try_get("named_at")?);
+            let named = names.into_iter().zip(named_at);
             programs.push(StoredProgram {
                 digest: row.digest("digest")?,
                 size_bytes: row.try_get::<i64, _>("size")?.unsigned_abs(),
-                names: row.try_get("names")?,
+                names: named.map(|(name, named_at)| GivenName { name, named_at }).collect(),
                 stored_at: row.try_get("stored_at")?,
             });
         }

@@ -7,7 +7,7 @@ use super::rows::Sql;
 use super::writer::{Stop, Tx};
 use crate::job::Digest;
 use crate::queue::programs::MAX_VERSIONS;
-use crate::queue::{EntryKey, Error, Now, StoredProgram, Timestamp, Version};
+use crate::queue::{EntryKey, Error, GivenName, Now, StoredProgram, Timestamp, Version};
 
 /// Stores a program, and gives it a name.
 pub(super) fn put(tx: &Tx<'_, '_>, digest: Digest, wasm: &[u8], name: Option<&str>, now: Now) -> Result<(), Stop> {
@@ -56,12 +56,19 @@ pub(super) fn bytes(db: &Connection, digest: Digest) -> rusqlite::Result<Option<
 /// Every program, the oldest first.
 pub(super) fn list(db: &Connection) -> rusqlite::Result<Vec<StoredProgram>> {
     let mut read = db.prepare_cached("SELECT digest, size, stored_at FROM programs ORDER BY stored_at, digest")?;
-    let mut names = db.prepare_cached("SELECT name FROM program_names WHERE digest = ?1 ORDER BY name")?;
+    let mut names = db.prepare_cached(
+        "SELECT name, v.named_at FROM program_names n JOIN program_versions v USING (name, digest) \
+         WHERE n.digest = ?1 ORDER BY name",
+    )?;
+    let given = |row: &rusqlite::Row<'_>| {
+        let Sql(named_at) = row.get::<_, Sql<Timestamp>>(1)?;
+        Ok(GivenName { name: row.get(0)?, named_at })
+    };
     let mut programs = Vec::new();
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
         let Sql(digest) = row.get::<_, Sql<Digest>>(0)?;
-        let names = names.query_map([digest.to_bytes()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let names = names.query_map([digest.to_bytes()], given)?.collect::<rusqlite::Result<_>>()?;
         let Sql(stored_at) = row.get::<_, Sql<Timestamp>>(2)?;
         programs.push(StoredProgram { digest, size_bytes: row.get::<_, i64>(1)?.unsigned_abs(), names, stored_at });
     }

@@ -32,7 +32,10 @@ pub(super) async fn filter(args: &FilterArgs, queue: &dyn Queue) -> Result<Filte
 /// The bytes that a name means now, if the queue knows it.
 pub(super) async fn named(name: &str, queue: &dyn Queue) -> Result<Option<Digest>, Fault> {
     let programs = queue.programs().await?;
-    Ok(programs.iter().find(|program| program.names.iter().any(|known| known == name)).map(|program| program.digest))
+    Ok(programs
+        .iter()
+        .find(|program| program.names.iter().any(|known| known.name == name))
+        .map(|program| program.digest))
 }
 
 async fn digest(program: &str, queue: &dyn Queue) -> Result<Digest, Fault> {

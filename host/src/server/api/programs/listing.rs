@@ -62,9 +62,9 @@ pub(super) async fn list(
 async fn of_programs(app: &App, principal: &Principal, after: &str) -> Result<BTreeMap<String, VersionDocument>> {
     let mut named = BTreeMap::new();
     for program in app.queue.programs().await? {
-        let shown = program.names.iter().filter_map(|stored| principal.shown_name(stored));
-        for name in shown.filter(|name| *name > after) {
-            let (digest, size_bytes, stored_at) = (program.digest, program.size_bytes, Moment(program.stored_at));
+        for given in &program.names {
+            let Some(name) = principal.shown_name(&given.name).filter(|name| *name > after) else { continue };
+            let (digest, size_bytes, stored_at) = (program.digest, program.size_bytes, Moment(given.named_at));
             named.insert(name.to_owned(), VersionDocument { digest, language: None, size_bytes, stored_at });
         }
     }
