@@ -82,9 +82,10 @@ async fn the_keys_of_a_batch_are_nobody_else_s() {
     let batch = json!({"jobs": [body, body]});
     assert_eq!(post(&served, &served.admin, "key", &batch).await.status, StatusCode::CREATED);
     assert_eq!(count(&served).await, 5);
-    for unique in ["idempotency-key:0:other", "idempotency-key:1:other"] {
-        let refused = served.post("/v1/jobs", &json!({"program": "echo", "unique": unique})).await;
-        assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!("unique")), "{}", refused.body);
+    let taken = json!({"program": "echo", "unique": "idempotency-key:0:other"});
+    for (job, field) in [(&taken, "unique"), (&json!({"program": "echo", "at_return": taken}), "at_return.unique")] {
+        let refused = served.post("/v1/jobs", job).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!(field)), "{}", refused.body);
     }
 }
 

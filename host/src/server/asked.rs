@@ -20,6 +20,9 @@ use crate::wire::{CallbackRequest, ClosureRequest, JobRequest, RunRequest, Webho
 /// What a callback's closure is written with.
 const CLOSURE: &str = "closure:";
 
+/// What the unique keys begin with that an `Idempotency-Key` becomes. Nobody else's may.
+pub(super) const KEYS_OF_REQUESTS: &str = "idempotency-key:";
+
 /// The job of a run. The rules that a program has for its kwargs are left to whoever runs or stores it.
 pub(super) async fn job(app: &App, principal: &Principal, request: RunRequest, room: &mut Room) -> Result<Job> {
     let RunRequest { program, source, language, kwargs, name, timeout, fuel, memory, dir, env, stdin, seed, args } =
@@ -178,6 +181,9 @@ fn terms(principal: &Principal, job: Job, request: JobRequest) -> Result<NewJob>
         (Some(period), false) => UniqueScope::Period(period.0),
         (None, true) => UniqueScope::Unfinished,
     };
+    if request.unique.as_ref().is_some_and(|key| key.starts_with(KEYS_OF_REQUESTS)) {
+        return Err(Problem::invalid("unique", format!("no `{KEYS_OF_REQUESTS}` before it"), "one that begins so"));
+    }
     new.unique = request.unique.map(|key| Unique { key, scope });
     Ok(new)
 }

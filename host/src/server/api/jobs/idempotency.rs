@@ -12,6 +12,7 @@ use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 
 use super::super::super::App;
+use super::super::super::asked::KEYS_OF_REQUESTS;
 use super::super::super::problem::{Code, Problem, Result};
 use crate::job::JobId;
 use crate::queue::{Enqueued, Error, NewJob, Queue, Unique, UniqueScope};
@@ -24,9 +25,6 @@ const PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest key, in bytes.
 const MAX_BYTES: usize = 255;
-
-/// What unique keys begin with that are made here. Nobody else's may.
-const PREFIX: &str = "idempotency-key:";
 
 /// What a client calls its request.
 pub(super) struct Key(String);
@@ -77,7 +75,7 @@ impl Keyed {
 
     /// The key of a job. Its place comes before what the client says, so that no two requests make the same key.
     fn unique(&self, index: usize) -> Unique {
-        Unique { key: format!("{PREFIX}{index}:{}", self.key), scope: UniqueScope::Period(PERIOD) }
+        Unique { key: format!("{KEYS_OF_REQUESTS}{index}:{}", self.key), scope: UniqueScope::Period(PERIOD) }
     }
 
     /// An id that tells what was asked for.
@@ -88,15 +86,6 @@ impl Keyed {
         hash.update(index.to_be_bytes());
         let hash = hash.finalize();
         job.id.marked(*hash.first_chunk().expect("a hash has more bytes than a mark"))
-    }
-}
-
-/// Refuses unique keys that could be those of requests.
-pub(super) fn refuse_keys_of_requests(jobs: &[NewJob]) -> Result<()> {
-    let is_ours = |job: &&NewJob| job.unique.as_ref().is_some_and(|unique| unique.key.starts_with(PREFIX));
-    match jobs.iter().find(is_ours) {
-        Some(_) => Err(Problem::invalid("unique", format!("no `{PREFIX}` before it"), "one that begins so")),
-        None => Ok(()),
     }
 }
 

@@ -17,7 +17,7 @@ use super::super::super::requests::InRequest;
 use super::super::super::trace::Trace;
 use super::super::super::waits::Wait;
 use super::super::super::{App, asked};
-use super::idempotency::{Key, refuse_keys_of_requests};
+use super::idempotency::Key;
 use super::show;
 use crate::job::JobId;
 use crate::queue::{Enqueued, NewJob};
@@ -83,7 +83,6 @@ async fn submit_jobs(
     let key = key.map(|key| key.for_request(&submission));
     let is_batch = matches!(submission, Submission::Batch(_));
     let mut jobs = jobs(&app, &principal, submission).await?;
-    refuse_keys_of_requests(&jobs)?;
     for job in &mut jobs {
         job.payload.trace.clone_from(&trace);
     }
