@@ -1,11 +1,15 @@
 //! How many tries go on at once to each host, and for each tenant: one that hangs holds up no other, and none is overrun.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+
+/// Of which time it counts how many were done with.
+const RECENT: Duration = Duration::from_secs(1);
 
 /// Those that are being sent to, or for. There are never more of them than tries under way.
 #[derive(Debug)]
@@ -17,13 +21,28 @@ pub(super) struct InFlight {
 
 type ByName = HashMap<String, Arc<Line>>;
 
-/// Those that send, and those that wait for their turn. Who waits keeps a slot of the worker, so a crowd before one
-/// receiver must not wait.
+/// Those that send, and those that wait for their turn. Who waits keeps a slot of the worker, so a crowd waits only where
+/// the line moves.
 #[derive(Debug)]
 struct Line {
     sending: Arc<Semaphore>,
-    waiting: Semaphore,
+    waiting: AtomicUsize,
+    /// So many may wait even if nobody was done with of late.
+    most_waiting: usize,
+    done: Mutex<Done>,
 }
+
+/// How many were done with in this second, and in the one before it.
+#[derive(Debug)]
+struct Done {
+    since: Instant,
+    now: usize,
+    before: usize,
+}
+
+/// One that waits, until it is dropped.
+#[derive(Debug)]
+struct Waits<'l>(&'l AtomicUsize);
 
 /// The right to send, until it is dropped.
 #[derive(Debug)]
@@ -45,7 +64,7 @@ impl InFlight {
     }
 
     /// A place among those that send to this host or for this tenant: at once, or if one is free in time and not as
-    /// many wait for it already as may.
+    /// many wait for it already as may: as many as the line lately took in a second, and never fewer than its least.
     pub(super) async fn take(&self, name: &str, wait: Duration) -> Option<Place> {
         let line = Arc::clone(lock(&self.all).entry(name.to_owned()).or_insert_with(|| Line::of(self)));
         let mut place = Place { all: Arc::clone(&self.all), name: name.to_owned(), line, permit: None };
@@ -56,16 +75,46 @@ impl InFlight {
 
 impl Line {
     fn of(bounds: &InFlight) -> Arc<Self> {
-        let (sending, waiting) = (Semaphore::new(bounds.most), Semaphore::new(bounds.most_waiting));
-        Arc::new(Line { sending: Arc::new(sending), waiting })
+        let (sending, waiting) = (Arc::new(Semaphore::new(bounds.most)), AtomicUsize::new(0));
+        let done = Mutex::new(Done { since: Instant::now(), now: 0, before: 0 });
+        Arc::new(Line { sending, waiting, most_waiting: bounds.most_waiting, done })
     }
 
     async fn turn(&self, wait: Duration) -> Option<OwnedSemaphorePermit> {
         if let Ok(permit) = Arc::clone(&self.sending).try_acquire_owned() {
             return Some(permit);
         }
-        let _waits = self.waiting.try_acquire().ok()?;
+        let _waits = self.join()?;
         timeout(wait, Arc::clone(&self.sending).acquire_owned()).await.ok()?.ok()
+    }
+
+    fn join(&self) -> Option<Waits<'_>> {
+        let most = self.most_waiting.max(lock(&self.done).recently(Instant::now()));
+        let (before, waits) = (self.waiting.fetch_add(1, Ordering::AcqRel), Waits(&self.waiting));
+        (before < most).then_some(waits)
+    }
+}
+
+impl Done {
+    fn count(&mut self, now: Instant) {
+        self.recently(now);
+        self.now += 1;
+    }
+
+    /// How many were done with in a second of late.
+    fn recently(&mut self, now: Instant) -> usize {
+        let age = now - self.since;
+        if age >= RECENT {
+            let before = if age < 2 * RECENT { self.now } else { 0 };
+            *self = Done { since: now, now: 0, before };
+        }
+        self.now.max(self.before)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -74,19 +123,23 @@ impl Drop for Place {
         let mut all = lock(&self.all);
         // The permit is given back under the lock. After it only the map and this place hold the line, unless there are
         // others: they take theirs under the same lock.
-        self.permit = None;
+        if self.permit.take().is_some() {
+            lock(&self.line.done).count(Instant::now());
+        }
         if Arc::strong_count(&self.line) <= 2 {
             all.remove(&self.name);
         }
     }
 }
 
-fn lock(all: &Mutex<ByName>) -> MutexGuard<'_, ByName> {
-    all.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     #[tokio::test]
@@ -122,5 +175,25 @@ mod tests {
         assert!(third.is_some() && fourth.is_some() && other.is_some());
         drop((third, fourth, other));
         assert_eq!(lock(&in_flight.all).len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_many_wait_as_the_line_lately_took_in_a_second() {
+        const LONG: Duration = Duration::from_secs(3600);
+        let in_flight = InFlight::new(1);
+        let mut sends = in_flight.take("a", LONG).await.expect("a place");
+        for _ in 0..5 {
+            // Somebody is always there, so that the line is.
+            let (next, ()) = tokio::join!(in_flight.take("a", LONG), async { drop(sends) });
+            sends = next.expect("a place");
+        }
+        let waiting = |count: usize| {
+            let mut context = Context::from_waker(Waker::noop());
+            let mut takes: Vec<_> = (0..count).map(|_| Box::pin(in_flight.take("a", LONG))).collect();
+            takes.iter_mut().map(|take| usize::from(take.as_mut().poll(&mut context).is_pending())).sum::<usize>()
+        };
+        assert_eq!(waiting(20), 5);
+        tokio::time::advance(3 * RECENT).await;
+        assert_eq!(waiting(20), 1, "it stands still");
     }
 }

@@ -32,8 +32,9 @@ pub struct WebhookSettings {
     /// Tries at once for one tenant. Default 64: a tenant whose receivers hang, however many hosts they are, leaves room
     /// for the others. What has no tenant is bounded by the worker's slots alone.
     pub max_in_flight_per_tenant: usize,
-    /// How long a try waits for its turn among these before it is put off. Default 1 s. As many wait as may be tried at
-    /// once; who finds more waiting is put off at once, so that a crowd before one receiver keeps no slot from others.
+    /// How long a try waits for its turn among these before it is put off. Default 1 s. As many wait as were tried in
+    /// the last second, or as may be tried at once; who finds more waiting is put off at once, so that a crowd before a
+    /// receiver that hangs keeps no slot from others.
     pub in_flight_wait: Duration,
     /// How long a secret that was rotated still signs beside the new one. Default 24 h.
     pub keep_rotated: Duration,
