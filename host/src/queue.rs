@@ -37,8 +37,10 @@ pub use self::entry::{Entry, EntryKey, Expected};
 pub use self::error::Error;
 pub use self::filter::{Filter, Page};
 pub use self::lease::{Claim, Claimed, Lease, LeaseKey, Queues, Renewed, WorkerId};
+pub(crate) use self::new_job::check_name;
 pub use self::new_job::{Enqueued, NewJob, Payload, Start, Unique, UniqueScope, Work};
-pub(crate) use self::new_job::{YEARS, check_name, check_part};
+#[cfg(feature = "server")]
+pub(crate) use self::new_job::{YEARS, check_part};
 pub use self::open::{QueueUrl, open};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresQueue;
@@ -151,9 +153,9 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// was given to twice stands once. Nothing for a name that there is not.
     fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>>;
 
-    /// Takes a name and its history away, of a program or of a source, and says whether there was one. Whoever enqueues under it from now on is
-    /// refused. The programs stay: jobs that wait, that ended and may be retried, what follows from them and schedules
-    /// may mean them by their digests.
+    /// Takes a name and its history away, of a program or of a source, and says whether there was one. Whoever enqueues
+    /// under it from now on is refused. The programs stay: jobs that wait, that ended and may be retried, what follows
+    /// from them and schedules may mean them by their digests.
     fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
 
     /// Stores a schedule in place of the one of its name, if what is there is as expected, and says whether it did;

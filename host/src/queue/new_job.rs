@@ -412,6 +412,7 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
 }
 
 /// As [`check_name`], for what stands beside another name with a `:` between.
+#[cfg(feature = "server")]
 pub(crate) fn check_part(field: &'static str, name: &str) -> Result<(), Error> {
     check_signs(field, name, "._-/")
 }
