@@ -30,6 +30,8 @@ use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
+#[cfg(feature = "server")]
+pub(crate) use self::callback::MAX_CHAIN;
 pub(crate) use self::callback::follow_up;
 pub use self::callback::{Callback, Delivery, Ended, Target, Webhook};
 pub use self::change::{Change, Selection};

@@ -35,7 +35,7 @@ const WEBHOOK_DELAYS: [Duration; 9] = [
 ];
 
 /// Callbacks of callbacks: how far a chain written into one job may go. A document this deep still reads back.
-const MAX_DEPTH: usize = 16;
+pub(crate) const MAX_CHAIN: usize = 16;
 
 /// The longest URL of a webhook, and the most headers that it may ask for.
 const MAX_URL_BYTES: usize = 2_000;
@@ -132,8 +132,8 @@ impl Callback {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.depth() > MAX_DEPTH {
-            return Err(Error::invalid("callbacks", format!("a chain of at most {MAX_DEPTH}"), "a longer one"));
+        if self.depth() > MAX_CHAIN {
+            return Err(Error::invalid("callbacks", format!("a chain of at most {MAX_CHAIN}"), "a longer one"));
         }
         match self {
             Callback::Job(job) => job.check(),

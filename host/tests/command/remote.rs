@@ -1,17 +1,18 @@
 //! The command on a server: a real one, asked by a real client, says what the command says on a queue of its own.
 
+mod refusals;
+mod runs;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use regex::Regex;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::http::ask;
 use super::queue::redacted;
-use super::shell::{Ended, Shell, assembled, fixture};
+use super::shell::{Ended, Shell, fixture};
 
 /// Far longer than anything here takes.
 const GIVE_UP: Duration = Duration::from_secs(60);
@@ -208,98 +209,6 @@ fn schedules_are_kept_as_here() {
 }
 
 #[test]
-fn a_run_there_says_what_a_run_here_says() {
-    let mut both = Both::new();
-    for arguments in [
-        &["run", &*fixture("twice"), "-k", "n=3"][..],
-        &["run", &fixture("twice"), "-k", "n=3", "--json"],
-        &["run", &fixture("tell")],
-        &["run", &fixture("fail")],
-        &["run", &fixture("fail"), "--json"],
-        &["run", &fixture("trap")],
-        &["run", &fixture("exit")],
-        &["run", &fixture("loop"), "--fuel", "1_000"],
-        &["run", &fixture("schema"), "--kwargs", r#"{"name": 7}"#],
-        &["run", &fixture("missing")],
-        &["run", &fixture("schema"), "--help-job"],
-    ] {
-        both.compare(arguments);
-    }
-    let denied = both.there.call(&both.client, &["run", &fixture("tell"), "--timeout", "2h"]);
-    assert_eq!(denied.code, Some(3), "{denied:?}");
-    assert!(denied.stderr.contains("`timeout`") && !denied.stderr.contains("--dir"), "{denied:?}");
-    let stored = both.there.call(&both.client, &["run", "twice", "-k", "n=5"]);
-    let missing = both.there.call(&both.client, &["run", "no-such-program"]);
-    assert_eq!(missing.code, Some(2), "{missing:?}");
-    assert!(missing.stderr.contains("has no program of that name either"), "{missing:?}");
-    assert_eq!(
-        (stored.code, stored.stdout.as_str()),
-        (Some(0), "[8,13]\n"),
-        "by the name that it was stored under: {stored:?}"
-    );
-}
-
-#[test]
-fn a_source_is_run_there() {
-    let shell = Shell::new();
-    let file = shell.file("json.wasm", assembled("json_interpreter"));
-    assert_eq!(shell.call(["interpreters", "add", "json", &file]).code, Some(0));
-    let (serve, client) = (Serve::with(shell), Shell::new());
-    let ended = serve.call(&client, &["eval", "-l", "json", "[1, 2]"]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "[1,2]\n"), "{ended:?}");
-    let failed = serve.call(&client, &["eval", "-l", "json", "[1", "--json"]);
-    assert_eq!((failed.code, &failed.document()["failure"]["kind"]), (Some(1), &json!("bad_return")), "{failed:?}");
-    let unknown = serve.call(&client, &["eval", "-l", "cobol", "STOP RUN"]);
-    assert_eq!(unknown.code, Some(2), "{unknown:?}");
-    assert!(unknown.stderr.contains("cobol") && unknown.stderr.contains("json"), "{unknown:?}");
-}
-
-#[test]
-fn a_source_that_the_server_has_is_run_and_queued_there_by_its_name() {
-    let shell = Shell::new();
-    let file = shell.file("json.wasm", assembled("json_interpreter"));
-    assert_eq!(shell.call(["interpreters", "add", "json", &file]).code, Some(0));
-    let (serve, client) = (Serve::with(shell), Shell::new());
-    let address = serve.url.trim_start_matches("http://");
-    let named = br#"{"language": "json", "source": "[1, 2]"}"#;
-    let stored = ask(address, &serve.token, "PUT", "/v1/programs/pair", named).unwrap();
-    assert_eq!(stored.status, 201, "{}", stored.body);
-
-    let ended = serve.call(&client, &["run", "pair", "-k", "n=1"]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "[1,2]\n"), "{ended:?}");
-    let help = serve.call(&client, &["run", "pair", "--help-job"]);
-    assert!(help.code == Some(0) && help.stdout.contains("does not say which arguments"), "{help:?}");
-
-    let after = ["--at-return", "pair", "--name", "first"];
-    let enqueued = serve.document(&client, &[&["enqueue", "pair", "-k", "n=1"], &after[..]].concat());
-    let shown = serve.document(&client, &["show", enqueued["id"].as_str().unwrap()]);
-    let source = |job: &Value| (job["program"].clone(), job["source"].clone());
-    let expected = (json!("language:json"), json!("[1, 2]"));
-    assert_eq!(source(&shown["job"]), expected, "{shown}");
-    assert_eq!(source(&shown["at_return"]["job"]), expected, "{shown}");
-    let every = ["schedules", "add", "hourly", "--every", "1h", "pair"];
-    let added = serve.call(&client, &every);
-    assert_eq!(added.code, Some(0), "{added:?}");
-
-    let listed = serve.call(&client, &["list", "--program", "pair"]);
-    assert!(listed.code == Some(2) && listed.stderr.contains("found with --name"), "{listed:?}");
-}
-
-#[test]
-fn a_signal_stops_the_run_on_the_server() {
-    let serve = Serve::start();
-    let shell = Shell::new();
-    let mut command = serve.client(&shell, &["run", &fixture("loop"), "--timeout", "1h"]);
-    let running = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    serve.says("run started");
-    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
-    let ended = Ended::from(running.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("cancelled"), "{ended:?}");
-    assert_eq!(serve.says("kind="), "\"cancelled\"", "the run ends there too");
-}
-
-#[test]
 fn a_wait_hears_of_the_end_as_it_comes() {
     let serve = Serve::start();
     let client = Shell::new();
@@ -312,108 +221,6 @@ fn a_wait_hears_of_the_end_as_it_comes() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let late = serve.call(&client, &["wait", &id, "--timeout", "1s"]);
     assert_eq!(late.stdout, ended.stdout);
-}
-
-#[test]
-fn who_may_not_and_who_is_nobody_is_told_so() {
-    let serve = Serve::start();
-    let client = Shell::new();
-    let created = |arguments: &[&str]| {
-        let ended = serve.shell.call([&["tokens", "create"], arguments].concat());
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        ended.stdout.trim_end().to_owned()
-    };
-    let reader = client.file("reader", created(&["reader", "--role", "read"]));
-    let other = client.file("other", created(&["other", "--role", "admin", "--tenant", "other"]));
-    let id = serve.document(&client, &["enqueue", &fixture("nothing")])["id"].as_str().unwrap().to_owned();
-    let on = |arguments: &[&str]| client.call([&["--server", &serve.url], arguments].concat());
-    for (arguments, said) in [
-        (&["list"][..], "Bearer"),
-        (&["list"], "`--token-file` or $AMPULE_TOKEN"),
-        (&["list", "--token", "amp_nobody"], "not known here"),
-        (&["enqueue", &fixture("twice"), "-k", "n=1", "--token-file", &reader], "role"),
-        (&["run", &fixture("twice"), "-k", "n=1", "--token-file", &reader], "role"),
-        (&["show", &id, "--token-file", &other], "found none with the id"),
-        (&["workers", "--token-file", &other], "without a tenant"),
-        (&["list", "--token", "two words"], "a token such as"),
-        (&["list", "--token-file", "not-there"], "--token-file"),
-        (&["list", "--queue", "sqlite:x.db"], "found both"),
-    ] {
-        let ended = on(arguments);
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
-    }
-    assert_eq!(on(&["show", &id, "--token-file", &reader]).code, Some(0));
-}
-
-#[test]
-fn a_server_that_is_away_or_is_none_is_told_of() {
-    let client = Shell::new();
-    let on = |url: &str| client.call(["list", "--server", url, "--token", "amp_x"]);
-    // The port of `discard`, where nobody listens; one that was free a moment ago may be somebody's now.
-    let free = "http://127.0.0.1:9";
-    let away = on(free);
-    assert_eq!((away.code, away.stdout.as_str()), (Some(4), ""), "{away:?}");
-    assert!(away.stderr.contains("cannot be reached") && away.stderr.contains(free), "{away:?}");
-    for (head, found) in [
-        ("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n", "an answer that is none"),
-        ("HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\n", "404 Not Found with text/html"),
-        ("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\n", "a redirect"),
-    ] {
-        let stranger = answering(format!("{head}content-length: 9\r\nconnection: close\r\n\r\n<p>hi</p>"));
-        let ended = on(&stranger);
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
-        assert!(ended.stderr.contains("expected an Ampule server") && ended.stderr.contains(found), "{ended:?}");
-    }
-    let plain = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());
-    let untrusted = on(&plain.replace("http://", "https://"));
-    assert_eq!(untrusted.code, Some(4), "{untrusted:?}");
-    for bad in ["localhost:7070", "ftp://h", "http://u:secret@h"] {
-        let ended = on(bad);
-        assert_eq!(ended.code, Some(2), "{ended:?}");
-        assert!(ended.stderr.contains("the URL of a server") && !ended.stderr.contains("secret"), "{ended:?}");
-    }
-    let authorities = client.call(["list", "--server", "https://127.0.0.1:9", "--ca-file", "not-there.pem"]);
-    assert!(authorities.stderr.contains("not-there.pem"), "{authorities:?}");
-}
-
-#[test]
-fn what_works_on_this_machine_alone_refuses_a_server() {
-    let shell = Shell::new();
-    for arguments in [
-        &["work"][..],
-        &["serve"],
-        &["queue", "check"],
-        &["queue", "backup", "x.db"],
-        &["inspect", "x"],
-        &["config"],
-        &["interpreters"],
-    ] {
-        let ended = shell.call([&["--server", "http://127.0.0.1:9"], arguments].concat());
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains(&format!("`{}`", arguments[0])), "{ended:?}");
-        assert!(!shell.path("ampule.db").exists());
-    }
-}
-
-#[test]
-fn a_server_of_the_environment_is_not_taken_for_a_queue_of_this_directory() {
-    let shell = Shell::new();
-    let call = |arguments: &[&str], queue: &str| {
-        let mut command = shell.command(arguments);
-        command.env("AMPULE_SERVER", "http://127.0.0.1:9").env("AMPULE_QUEUE", queue).stdin(Stdio::null());
-        Ended::from(command.output().unwrap())
-    };
-    for arguments in [&["work", "--until-empty"][..], &["queue", "check"]] {
-        let ended = call(arguments, "");
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
-        assert!(ended.stderr.contains("$AMPULE_SERVER") && ended.stderr.contains("--queue"), "{ended:?}");
-        assert!(!shell.path("ampule.db").exists());
-    }
-    assert_eq!(call(&["work", "--until-empty"], "sqlite:named.db").code, Some(0));
-    assert_eq!(call(&["queue", "check"], "sqlite:named.db").code, Some(0));
-    let shown = call(&["config"], "");
-    assert!(shown.code == Some(0) && shown.stderr.contains("$AMPULE_SERVER"), "{shown:?}");
 }
 
 #[test]
@@ -439,20 +246,4 @@ fn tokens_are_listed_made_and_revoked_on_the_server() {
     let last = serve.call(&client, &["tokens", "revoke", there["tokens"][0]["id"].as_str().unwrap()]);
     assert!(last.code == Some(2) && last.stderr.contains("the last token"), "{last:?}");
     assert!(!client.path("ampule.db").exists());
-}
-
-/// A server that answers every request so, for as long as the test goes on.
-fn answering(answer: String) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut head = [0; 4_096];
-            // Who hangs up has heard enough.
-            let _ = std::io::Read::read(&mut stream, &mut head);
-            let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
-        }
-    });
-    url
 }

@@ -13,9 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::JobRequest;
 use super::unreadable::{Unreadable, read};
 use crate::kwargs::Kwargs;
-
-/// Callbacks of callbacks: no queue takes a longer chain.
-const MAX_DEPTH: usize = 16;
+use crate::queue::MAX_CHAIN;
 
 /// Who is told how a job ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,8 +59,8 @@ pub struct ClosureRequest {
 impl CallbackRequest {
     /// Reads one at this depth of a chain, from 1. Each callback is read once, however deep it stands.
     pub(super) fn read(document: Value, depth: usize) -> Result<Self, Unreadable> {
-        if depth > MAX_DEPTH {
-            return Err(Unreadable::expected(format!("a chain of at most {MAX_DEPTH}"), "a longer one"));
+        if depth > MAX_CHAIN {
+            return Err(Unreadable::expected(format!("a chain of at most {MAX_CHAIN}"), "a longer one"));
         }
         match document {
             Value::String(name) => Ok(CallbackRequest::Named(name)),
