@@ -61,7 +61,8 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-fn wait_for_lock(tries: i32) -> bool {
+/// Waits once for another process's lock, unless that was done often enough.
+pub(super) fn wait_for_lock(tries: i32) -> bool {
     std::thread::sleep(LOCK_WAIT);
     tries < LOCK_TRIES
 }

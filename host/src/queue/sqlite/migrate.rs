@@ -1,8 +1,8 @@
 //! Brings the schema of a file up to date, and refuses files that are not ours or from a newer version.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
-use super::connection::fault;
+use super::connection::{fault, wait_for_lock};
 use crate::queue::Error;
 
 /// Says that a file is a queue of ours: `Ampu`, in the header, where `file` and others look for it.
@@ -26,18 +26,43 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), Error> {
 
 /// The same up to a version, so that a test can make what an older one left behind.
 pub(super) fn migrate_to(connection: &Connection, version: i64) -> Result<(), Error> {
-    while check_ours(connection)? < version {
+    while present(connection)? < version {
         step(connection)?;
     }
     // Once it is set it stays with the file. It cannot be set within a transaction, and is not before the file is ours.
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(fault)?;
+    let mode = write_ahead(connection).map_err(fault)?;
     if mode != "wal" {
         return Err(Error::Database(format!("expected a file system that can hold a write-ahead log, found {mode:?}")));
     }
     Ok(())
 }
 
-/// The version of a file's schema, 0 for an empty file. Reads and writes nothing else.
+/// The version as of one moment: between two reads of their own, another process could make a queue of an empty file.
+fn present(connection: &Connection) -> Result<i64, Error> {
+    let moment = connection.unchecked_transaction().map_err(fault)?;
+    let version = check_ours(&moment)?;
+    moment.commit().map_err(fault)?;
+    Ok(version)
+}
+
+/// Asks for a write-ahead log, and tells what the file has then. SQLite itself does not wait here for another process
+/// that has the file open: it holds the file for reading and wants to write, and two that did so would wait for each
+/// other.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let mut tries = 0;
+    loop {
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        let is_locked = mode.as_ref().is_err_and(|error: &rusqlite::Error| {
+            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        });
+        if !is_locked || !wait_for_lock(tries) {
+            return mode;
+        }
+        tries += 1;
+    }
+}
+
+/// The version of a file's schema, 0 for an empty file. Reads, within a transaction, and writes nothing.
 fn check_ours(connection: &Connection) -> Result<i64, Error> {
     let foreign = |found: String| Error::invalid("queue", "a file that holds a queue, or a new one", found);
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(fault);

@@ -170,6 +170,28 @@ async fn jobs_that_have_ended_are_no_work_for_those_that_live() {
     assert!(after_many <= first + first / 10, "{after_many} steps after many, {first} at first");
 }
 
+/// Both kinds of moment are met: one still makes the file while another looks at it, and one is the last to close it
+/// while another opens it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn all_who_open_a_new_file_at_once_have_one_queue() {
+    for _ in 0..20 {
+        let directory = TempDir::new().unwrap();
+        let one = || {
+            let path = directory.path().join("queue.db");
+            tokio::spawn(async move {
+                let queue = SqliteQueue::open(path, SqliteOptions::default()).await?;
+                queue.enqueue(vec![job()], None).await
+            })
+        };
+        let all: Vec<_> = (0..8).map(|_| one()).collect();
+        for stored in all {
+            assert_eq!(stored.await.unwrap().map(|stored| stored.len()), Ok(1));
+        }
+        let counts = open(&directory).await.counts(&Filter::default()).await.unwrap();
+        assert_eq!(counts.iter().map(|count| count.jobs).sum::<u64>(), 8);
+    }
+}
+
 #[tokio::test]
 async fn jobs_of_an_older_schema_are_run_by_a_newer_one() {
     let directory = TempDir::new().unwrap();
