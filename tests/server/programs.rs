@@ -190,5 +190,5 @@ async fn who_wants_a_new_name_gets_no_other() {
     };
     assert_eq!(refusal(&put("\"abc\"").await), (400, "bad_request"));
     assert_eq!(put("*").await.status, StatusCode::CREATED);
-    assert_eq!(refusal(&put("*").await), (409, "conflict"));
+    assert_eq!(refusal(&put("*").await), (412, "precondition_failed"));
 }

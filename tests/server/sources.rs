@@ -108,7 +108,7 @@ async fn of_those_who_want_a_new_name_at_once_one_gets_it() {
         let (a, b, c, d) = tokio::join!(wasm("1"), source("2"), wasm("3"), source("4"));
         let mut statuses = [a, b, c, d].map(|answered| answered.status.as_u16());
         statuses.sort_unstable();
-        assert_eq!(statuses, [201, 409, 409, 409]);
+        assert_eq!(statuses, [201, 412, 412, 412]);
         assert_eq!(served.get(&path).await.status, StatusCode::OK);
     }
 }

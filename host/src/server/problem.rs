@@ -103,6 +103,8 @@ codes! {
     UnknownLanguage = BAD_REQUEST, "unknown_language", "there is no interpreter for this language";
     /// What is asked for does not fit the state that it is in.
     Conflict = CONFLICT, "conflict", "the state does not allow this";
+    /// A header of the request says when it is meant, and that is not so.
+    PreconditionFailed = PRECONDITION_FAILED, "precondition_failed", "the request was meant for another state";
     /// The same idempotency key came with another request.
     IdempotencyMismatch = CONFLICT, "idempotency_mismatch", "the idempotency key was used for another request";
     /// The queue takes no new jobs.

@@ -55,6 +55,7 @@ enum Form {
         (status = FORBIDDEN, body = Problem),
         (status = NOT_FOUND, body = Problem),
         (status = CONFLICT, body = Problem),
+        (status = PRECONDITION_FAILED, body = Problem),
         (status = UNPROCESSABLE_ENTITY, body = Problem),
     )
 )]
@@ -104,7 +105,7 @@ async fn must_be_new(app: &App, stored: &str, headers: &HeaderMap) -> Result<boo
 }
 
 fn not_new() -> Problem {
-    Problem::new(Code::Conflict, "the name means something already")
+    Problem::new(Code::PreconditionFailed, "the name means something already")
 }
 
 async fn put_program(app: &App, name: Name, body: Body) -> Result<(bool, ProgramDocument)> {
