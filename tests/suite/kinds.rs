@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ampule::{Fuel, Kind, LimitOverrides, TrapCode};
 use ampule_tests::guest::{fixture, speaking};
-use ampule_tests::{builder, failure, failure_of, load, run, run_wat, run_wat_with, value};
+use ampule_tests::{builder, ended, failure, failure_of, load, run, run_wat, run_wat_with, value};
 use serde_json::json;
 
 fn trap(body: &str) -> String {
@@ -190,6 +190,18 @@ async fn a_loop_is_timed_out_and_its_fuel_is_unknown() {
     let outcome = run_wat_with(&fixture("loop"), |job| job.timeout(Duration::from_millis(30))).await;
     assert_eq!(outcome.usage.fuel, None);
     assert_eq!(failure(outcome).kind, Kind::TimedOut);
+}
+
+#[tokio::test]
+async fn a_busy_guest_that_is_timed_out_tells_where_it_was_however_many_take_turns() {
+    let runner = builder().pool_size(32).build().expect("a runner");
+    let program = load(&runner, &fixture("loop")).await;
+    let job = || ampule::Job::new(&program).timeout(Duration::from_millis(20));
+    let handles: Vec<_> = (0..32).map(|_| runner.run_async(job()).expect("a turn")).collect();
+    for handle in handles {
+        let failure = failure(ended(handle).await);
+        assert_eq!((failure.kind, failure.backtrace.map(|backtrace| backtrace.frames.len())), (Kind::TimedOut, Some(1)));
+    }
 }
 
 #[tokio::test]
