@@ -40,7 +40,7 @@ pub use self::error::Error;
 pub use self::filter::{Filter, Page};
 pub use self::lease::{Claim, Claimed, Lease, LeaseKey, Queues, Renewed, WorkerId};
 pub(crate) use self::new_job::check_name;
-pub use self::new_job::{Enqueued, NewJob, Payload, Start, Unique, UniqueScope, Work};
+pub use self::new_job::{Enqueued, NewJob, Payload, Start, Unique, UniqueKey, UniqueScope, Work};
 #[cfg(feature = "server")]
 pub(crate) use self::new_job::{YEARS, check_part};
 pub use self::open::{QueueUrl, open};
@@ -81,12 +81,16 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 
 /// - A verb that answers with an error has changed nothing, or its answer was lost on the way; to enqueue the same
 ///   jobs again and to settle again are harmless.
 pub trait Queue: fmt::Debug + Send + Sync + 'static {
-    /// Stores jobs, all or none. Answers in the same order, and again the same for jobs that it has already.
+    /// Stores jobs, all or none. Answers in the same order, and again the same for jobs that it has already, even if their
+    /// queue takes no new ones by now.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a job that breaks a rule, [`Error::UnknownProgram`], [`Error::Draining`],
     /// [`Error::KeyTaken`] for a key that is another request's.
     fn enqueue(&self, jobs: Vec<NewJob>, now: Now) -> Answer<'_, Vec<Enqueued>>;
+
+    /// Which jobs have these unique keys, in the same order.
+    fn holders<'a>(&'a self, keys: &'a [UniqueKey], now: Now) -> Answer<'a, Vec<Option<JobId>>>;
 
     /// Hands out due jobs, at most `claim.slots` of them: the highest priority first, then who was due first. Paused
     /// queues, held jobs, jobs that waited too long, and whatever a limit on running jobs forbids are passed over.

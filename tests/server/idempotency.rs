@@ -72,6 +72,51 @@ async fn a_batch_that_is_refused_under_a_key_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_again_is_told_of_the_jobs_whatever_became_of_program_queue_and_room() {
+    let mut settings = Settings::default();
+    settings.max_queued = 3;
+    let served = Served::with(settings, false).await;
+    served.store("echo", &fixture("kwargs")).await;
+    let job = json!({"program": "echo", "on": "mail"});
+    let batch = json!({"jobs": [job, job]});
+    let mut made = Vec::new();
+    for (key, body) in [("one", &job), ("many", &batch)] {
+        let answered = post(&served, &served.admin, key, body).await;
+        assert_eq!(answered.status, StatusCode::CREATED, "{}", answered.body);
+        made.push(answered.body);
+    }
+    let refused = async |body: &Value, code: &str| {
+        let answered = post(&served, &served.admin, "new", body).await;
+        assert_eq!(answered.body["code"], code, "{}", answered.body);
+    };
+    let same = async || {
+        for (key, body, made) in [("one", &job, &made[0]), ("many", &batch, &made[1])] {
+            let again = post(&served, &served.admin, key, body).await;
+            assert_eq!(again.status, StatusCode::OK, "{}", again.body);
+            assert_eq!(again.body.to_string(), made.to_string().replace("\"existed\":false", "\"existed\":true"));
+        }
+        let other = post(&served, &served.admin, "one", &json!({"program": "echo"})).await;
+        assert_eq!(other.body["code"], "idempotency_mismatch", "{}", other.body);
+    };
+    refused(&job, "busy").await;
+    same().await;
+    let draining = QueueSettings { mode: Mode::Draining, ..QueueSettings::default() };
+    served.queue.configure("mail", &draining).await.expect("a queue that takes nothing new");
+    same().await;
+    let strict = fixture("schema").replace("SCHEMA", r#"{\"type\":\"object\",\"required\":[\"a\"]}"#);
+    let wasm = ampule::assemble(&strict).expect("a program");
+    let put = served.request(Method::PUT, "/v1/programs/echo").header("content-type", "application/wasm").body(wasm);
+    assert_eq!(Answered::of(put).await.status, StatusCode::OK);
+    refused(&job, "bad_kwargs").await;
+    same().await;
+    let deleted = Answered::of(served.request(Method::DELETE, "/v1/programs/echo")).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    refused(&job, "unknown_program").await;
+    same().await;
+    assert_eq!(count(&served).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_keys_of_a_batch_are_nobody_else_s() {
     let served = Served::with(Settings::default(), false).await;
     served.store("echo", &fixture("kwargs")).await;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use ampule::queue::{
     Answer, Change, Claim, Claimed, Count, Enqueued, Entry, EntryKey, Error, Expected, Filter, Finding, Firing,
     JobRecord, LeaseKey, NewJob, Now, Page, Queue, QueueInfo, QueueSettings, Renewed, Retention, Schedule,
-    ScheduleInfo, Selection, Settled, Settlement, Signals, StoredEvent, StoredProgram, Summary, Timestamp, Version,
-    WorkerInfo,
+    ScheduleInfo, Selection, Settled, Settlement, Signals, StoredEvent, StoredProgram, Summary, Timestamp, UniqueKey,
+    Version, WorkerInfo,
 };
 use ampule::{Digest, Event, JobId};
 
@@ -21,6 +21,7 @@ use ampule::{Digest, Event, JobId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
     Enqueue,
+    Holders,
     Claim,
     Renew,
     Report,
@@ -163,6 +164,10 @@ impl Plan {
 impl Queue for FaultyQueue {
     fn enqueue(&self, jobs: Vec<NewJob>, now: Now) -> Answer<'_, Vec<Enqueued>> {
         self.through(Verb::Enqueue, move |queue| queue.enqueue(jobs, now))
+    }
+
+    fn holders<'a>(&'a self, keys: &'a [UniqueKey], now: Now) -> Answer<'a, Vec<Option<JobId>>> {
+        self.through(Verb::Holders, move |queue| queue.holders(keys, now))
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim, now: Now) -> Answer<'a, Claimed> {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use ampule::queue::{
     Answer, Change, Claim, Claimed, Count, Enqueued, Entry, EntryKey, Expected, Filter, Finding, Firing, JobRecord,
     LeaseKey, NewJob, Now, Page, Queue, QueueInfo, QueueSettings, Renewed, Retention, Schedule, ScheduleInfo,
-    Selection, Settled, Settlement, Signals, StoredEvent, StoredProgram, Summary, Timestamp, Verdict, Version,
-    WorkerInfo,
+    Selection, Settled, Settlement, Signals, StoredEvent, StoredProgram, Summary, Timestamp, UniqueKey, Verdict,
+    Version, WorkerInfo,
 };
 use ampule::{Digest, Event, JobId};
 
@@ -181,6 +181,10 @@ impl Queue for Witness {
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         self.inner.programs()
+    }
+
+    fn holders<'a>(&'a self, keys: &'a [UniqueKey], now: Now) -> Answer<'a, Vec<Option<JobId>>> {
+        self.inner.holders(keys, self.now(now))
     }
 
     fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>> {

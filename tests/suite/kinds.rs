@@ -200,7 +200,10 @@ async fn a_busy_guest_that_is_timed_out_tells_where_it_was_however_many_take_tur
     let handles: Vec<_> = (0..32).map(|_| runner.run_async(job()).expect("a turn")).collect();
     for handle in handles {
         let failure = failure(ended(handle).await);
-        assert_eq!((failure.kind, failure.backtrace.map(|backtrace| backtrace.frames.len())), (Kind::TimedOut, Some(1)));
+        assert_eq!(
+            (failure.kind, failure.backtrace.map(|backtrace| backtrace.frames.len())),
+            (Kind::TimedOut, Some(1))
+        );
     }
 }
 

@@ -102,6 +102,7 @@ laws! {
         a_digest_that_is_stored_is_kept_as_it_is,
         a_language_is_left_to_the_worker,
         a_draining_queue_refuses_the_whole_call,
+        a_draining_queue_answers_for_the_jobs_that_it_has,
         a_paused_queue_takes_jobs_in,
         a_start_says_when_a_job_is_due,
         instants_are_cut_and_times_rounded_up_to_whole_milliseconds,
@@ -124,6 +125,7 @@ laws! {
         a_key_of_another_request_refuses_all_jobs_of_a_call,
         of_two_requests_with_the_same_keys_at_once_one_is_stored_whole,
         many_who_enqueue_one_key_at_once_get_one_job,
+        who_has_which_key_is_told_in_the_order_of_the_question,
         two_keys_that_differ_in_case_or_accent_are_two,
         a_job_whose_key_is_taken_is_unknown,
         a_job_that_is_retried_by_hand_has_its_key_again_unless_another_took_it;

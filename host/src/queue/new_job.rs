@@ -144,6 +144,15 @@ pub struct Unique {
     pub scope: UniqueScope,
 }
 
+/// A unique key and whose it is: each tenant has keys of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// The tenant of the jobs; of those without one if `None`.
+    pub tenant: Option<String>,
+    /// The key.
+    pub key: String,
+}
+
 /// How long a unique key is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -166,6 +166,10 @@ impl Queue for PostgresQueue {
         })
     }
 
+    fn holders<'a>(&'a self, keys: &'a [UniqueKey], now: Now) -> Answer<'a, Vec<Option<JobId>>> {
+        Box::pin(async move { within(&self.pools.calm, &(keys, now), unique::holders).await })
+    }
+
     fn claim<'a>(&'a self, claim: &'a Claim, now: Now) -> Answer<'a, Claimed> {
         Box::pin(self.claim_some(claim, now))
     }

@@ -29,6 +29,7 @@ mod settle;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod unique;
 mod workers;
 mod writer;
 
@@ -144,6 +145,11 @@ impl Queue for SqliteQueue {
             let request = lasting(rows.len());
             self.writer.run(request, move |tx| enqueue::enqueue(tx, &mut rows, now)).await
         })
+    }
+
+    fn holders<'a>(&'a self, keys: &'a [UniqueKey], now: Now) -> Answer<'a, Vec<Option<JobId>>> {
+        let (keys, now) = (keys.to_vec(), now.unwrap_or_else(chrono::Utc::now).timestamp_millis());
+        Box::pin(self.readers.ask(move |db| unique::holders(db, &keys, now).map_err(fault)))
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim, now: Now) -> Answer<'a, Claimed> {

@@ -20,7 +20,7 @@ use crate::queue::{
     Answer, Change, Claim, Claimed, Count, Enqueued, Entry, EntryKey, Error, Expected, Filter, Finding, Firing,
     JobRecord, LeaseKey, NewJob, Now, Page, Queue, QueueInfo, QueueSettings, Renewed, Retention, Schedule,
     ScheduleInfo, Selection, Settled, Settlement, Signals, State, StoredEvent, StoredProgram, Summary, Timestamp,
-    Timing, Version, WorkerInfo,
+    Timing, UniqueKey, Version, WorkerInfo,
 };
 use crate::wire::{
     BatchDocument, EnqueuedDocument, EventDocument, JobDocument, JobRequest, MissedText, QueueDocument,
@@ -248,6 +248,10 @@ fn not_of_clients<'a, T>(what: &'static str) -> Answer<'a, T> {
 impl Queue for RemoteQueue {
     fn enqueue(&self, jobs: Vec<NewJob>, _: Now) -> Answer<'_, Vec<Enqueued>> {
         Box::pin(self.enqueue_jobs(jobs))
+    }
+
+    fn holders<'a>(&'a self, _: &'a [UniqueKey], _: Now) -> Answer<'a, Vec<Option<JobId>>> {
+        not_of_clients("to tell who has unique keys")
     }
 
     fn claim<'a>(&'a self, _: &'a Claim, _: Now) -> Answer<'a, Claimed> {

@@ -35,7 +35,8 @@ impl Backlog {
         let waiting = self.waiting(app, None).await?;
         let new = jobs.len() as u64;
         if waiting.saturating_add(new) > most {
-            let detail = format!("expected at most {most} jobs to wait, found {waiting} that do, and {new} more");
+            // Not how many: most are of other tenants.
+            let detail = format!("expected at most {most} jobs to wait, found no room for {new} more");
             return Err(Problem::new(Code::Busy, detail).retry_after(RETRY_AFTER_SECONDS));
         }
         let mut by_tenant: BTreeMap<Option<String>, u64> = BTreeMap::from([(None, new)]);

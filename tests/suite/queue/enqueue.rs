@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ampule::queue::{
-    Backoff, Callback, Error, Filter, Mode, NewJob, Payload, Queue, QueueSettings, RetryPolicy, State, UniqueScope,
-    Verdict, Work,
+    Backoff, Callback, Enqueued, Error, Filter, Mode, NewJob, Payload, Queue, QueueSettings, RetryPolicy, State,
+    UniqueKey, UniqueScope, Verdict, Work,
 };
 use ampule::{Digest, Job, JobId, ProgramRef};
 use ampule_tests::clock::{at, at_ms, s};
@@ -232,6 +232,22 @@ pub(super) async fn a_draining_queue_refuses_the_whole_call(queue: Arc<dyn Queue
     assert_eq!(error, Error::Draining("mail".to_owned()));
     configure(&queue, "mail", QueueSettings::default()).await;
     put(&queue, job("here").queue("mail"), at(0)).await;
+}
+
+pub(super) async fn a_draining_queue_answers_for_the_jobs_that_it_has(queue: Arc<dyn Queue>) {
+    let keyed = || job("a").queue("mail").unique("key", UniqueScope::Forever);
+    let (plain, unique) = (job("a").queue("mail"), keyed());
+    let both = put_all(&queue, vec![plain.clone(), unique.clone()], at(0)).await;
+    configure(&queue, "mail", QueueSettings { mode: Mode::Draining, ..QueueSettings::default() }).await;
+    for (again, holder) in [(plain.clone(), both[0]), (unique, both[1]), (keyed(), both[1])] {
+        assert_eq!(offer(&queue, again, at(1)).await, Enqueued { id: holder, existed: true });
+    }
+    let with_a_new_one = vec![plain, job("a").queue("mail")];
+    assert_eq!(queue.enqueue(with_a_new_one, Some(at(2))).await, Err(Error::Draining("mail".to_owned())));
+    let new_key = job("a").queue("mail").unique("other", UniqueScope::Forever);
+    assert_eq!(queue.enqueue(vec![new_key], Some(at(2))).await, Err(Error::Draining("mail".to_owned())));
+    let keys = [UniqueKey { tenant: None, key: "other".to_owned() }];
+    assert_eq!(queue.holders(&keys, Some(at(2))).await, Ok(vec![None]), "who is refused takes no key");
 }
 
 pub(super) async fn a_paused_queue_takes_jobs_in(queue: Arc<dyn Queue>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ampule::JobId;
-use ampule::queue::{Change, Error, NewJob, Queue, Retention, RetryPolicy, UniqueScope, Verdict};
+use ampule::queue::{Change, Error, NewJob, Queue, Retention, RetryPolicy, UniqueKey, UniqueScope, Verdict};
 use ampule_tests::clock::{at, s};
 use ampule_tests::queue::{
     LEASE, change, claim, finish, job, offer, put, put_all, reclaim, run_to, state, take, take_one,
@@ -184,6 +184,20 @@ pub(super) async fn of_two_requests_with_the_same_keys_at_once_one_is_stored_who
     assert_eq!(stored.len(), 1);
     assert!(stored[0].iter().all(|answer| !answer.existed));
     assert_eq!(take(&queue, &claim(8), at(0)).await.len(), 3);
+}
+
+pub(super) async fn who_has_which_key_is_told_in_the_order_of_the_question(queue: Arc<dyn Queue>) {
+    let period = UniqueScope::Period(s(10));
+    let new = |key: &str| job("keyed").unique(key, period);
+    let of_nobody = put(&queue, new("key"), at(0)).await;
+    let of_acme = put(&queue, new("key").tenant("acme"), at(0)).await;
+    let key = |tenant: Option<&str>, key: &str| UniqueKey { tenant: tenant.map(str::to_owned), key: key.to_owned() };
+    let asked =
+        [key(Some("acme"), "key"), key(None, "other"), key(None, "key"), key(Some("x"), "key"), key(None, "key")];
+    let holders = |seconds| queue.holders(&asked, Some(at(seconds)));
+    assert_eq!(holders(9).await, Ok(vec![Some(of_acme), None, Some(of_nobody), None, Some(of_nobody)]));
+    assert_eq!(holders(10).await, Ok(vec![None; 5]), "the period is over");
+    assert_eq!(queue.holders(&[], None).await, Ok(Vec::new()));
 }
 
 pub(super) async fn two_keys_that_differ_in_case_or_accent_are_two(queue: Arc<dyn Queue>) {

@@ -191,7 +191,7 @@ pub(super) async fn store(
     asked: &[Asked<'_>],
     draining: Draining,
 ) -> Result<Stored, Stop> {
-    let holders = unique::take_keys(connection, asked, draining).await?;
+    let holders = unique::take_keys(connection, asked).await?;
     // In the order of ids, in which everybody locks; of an id that comes twice the first counts.
     let mut fresh = BTreeMap::new();
     for (asked, holder) in asked.iter().zip(&holders) {
@@ -227,7 +227,7 @@ async fn insert_rows(
     }
     let in_row = |row: &NewRow| row.payload.len() <= Payload::MAX_ROW_BYTES;
     let found = sqlx::query(concat!(
-        "WITH r AS MATERIALIZED ( \
+        "WITH given AS ( \
            SELECT *, ",
         now!("given"),
         " AS now FROM unnest($1::integer[], $2::uuid[], $3::text[], $4::boolean[], $5::smallint[], $6::timestamptz[], \
@@ -235,6 +235,10 @@ async fn insert_rows(
              $14::bigint[], $15::text[], $16::smallint[], $17::uuid[], $18::text[], $19::timestamptz[]) \
            AS r (call, id, queue, held, priority, run_at, delay_ms, tenant, name, program, language, max_tries, \
              retries_lost, start_before_ms, unique_key, unique_scope, parent, payload, given) \
+         ), r AS MATERIALIZED ( \
+           SELECT * FROM given g \
+           WHERE NOT EXISTS (SELECT FROM ampule.ended e WHERE e.id = ANY ($2) AND e.id = g.id) \
+             AND NOT EXISTS (SELECT FROM ampule.jobs j WHERE j.id = ANY ($2) AND j.id = g.id) \
          ), draining AS ( \
            SELECT r.call, min(r.queue) AS queue FROM r JOIN ampule.queues q ON q.name = r.queue \
            WHERE $20 AND q.mode = 'draining' GROUP BY r.call \
@@ -248,8 +252,6 @@ async fn insert_rows(
              r.unique_scope, r.parent, r.payload::json \
            FROM r LEFT JOIN ampule.queues q ON q.name = r.queue \
            WHERE NOT EXISTS (SELECT FROM draining d WHERE d.call = r.call) \
-             AND NOT EXISTS (SELECT FROM ampule.ended e WHERE e.id = ANY ($2) AND e.id = r.id) \
-             AND NOT EXISTS (SELECT FROM ampule.jobs j WHERE j.id = ANY ($2) AND j.id = r.id) \
            ON CONFLICT (id) DO NOTHING RETURNING id \
          ) \
          SELECT id, NULL::integer AS call, NULL::text AS queue FROM inserted \

@@ -1,15 +1,15 @@
 //! Unique keys: taken before their jobs are stored, in the same transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::connection::Stop;
-use super::insert::{Asked, Draining, known};
-use super::rows::{Read as _, given, now, scope, uuid};
+use super::connection::{Stop, Work};
+use super::insert::{Asked, known};
+use super::rows::{Read as _, given, now, scope, text, uuid};
 use crate::job::JobId;
-use crate::queue::Error;
+use crate::queue::{Error, Now, UniqueKey};
 
 /// How often a key is looked at that is neither free nor taken: somebody gives it back just then.
 const LOOKS: usize = 20;
@@ -18,16 +18,9 @@ const LOOKS: usize = 20;
 type Key<'r> = (&'r str, &'r str);
 
 /// Takes the keys of these rows, and says of each row who has its key already.
-pub(super) async fn take_keys(
-    connection: &mut PgConnection,
-    asked: &[Asked<'_>],
-    draining: Draining,
-) -> Result<Vec<Option<JobId>>, Stop> {
+pub(super) async fn take_keys(connection: &mut PgConnection, asked: &[Asked<'_>]) -> Result<Vec<Option<JobId>>, Stop> {
     if asked.iter().all(|asked| asked.row.unique.is_none()) {
         return Ok(vec![None; asked.len()]);
-    }
-    if draining == Draining::Refuses {
-        refuse_draining(connection, asked).await?;
     }
     let ids: Vec<JobId> = asked.iter().map(|asked| asked.row.id).collect();
     let known = known(connection, &ids).await?;
@@ -53,17 +46,6 @@ pub(super) async fn take_keys(
 
 fn key<'r>(asked: &Asked<'r>) -> Option<Key<'r>> {
     Some((asked.row.tenant.as_deref().unwrap_or_default(), &*asked.row.unique.as_ref()?.key))
-}
-
-/// Refuses before it writes.
-async fn refuse_draining(connection: &mut PgConnection, asked: &[Asked<'_>]) -> Result<(), Stop> {
-    let queues: HashSet<&str> = asked.iter().map(|asked| &*asked.row.queue).collect();
-    let draining: Option<String> =
-        sqlx::query_scalar("SELECT name FROM ampule.queues WHERE mode = 'draining' AND name = ANY($1) LIMIT 1")
-            .bind(queues.into_iter().collect::<Vec<_>>())
-            .fetch_optional(connection)
-            .await?;
-    draining.map_or(Ok(()), |queue| Err(Error::Draining(queue).into()))
 }
 
 /// Takes what is free or lapsed, and gives who has each key then.
@@ -137,4 +119,26 @@ async fn read_keys(
     .fetch_all(connection)
     .await?;
     found.iter().map(|row| Ok((row.try_get("tenant")?, row.try_get("key")?, row.id("job")?))).collect()
+}
+
+/// The jobs that have these keys.
+pub(super) fn holders<'c>(
+    connection: &'c mut PgConnection,
+    (keys, at): &'c (&[UniqueKey], Now),
+) -> Work<'c, Vec<Option<JobId>>> {
+    Box::pin(async move {
+        let found = sqlx::query(concat!(
+            "SELECT h.job FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (tenant, key, place) \
+             LEFT JOIN ampule.unique_keys h \
+               ON h.tenant = k.tenant AND h.key = k.key AND (h.until IS NULL OR h.until > ",
+            now!("$3"),
+            ") ORDER BY k.place",
+        ))
+        .bind(keys.iter().map(|key| text(key.tenant.as_deref().unwrap_or_default())).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| text(&key.key)).collect::<Vec<_>>())
+        .bind(given(*at))
+        .fetch_all(connection)
+        .await?;
+        Ok(found.iter().map(|row| row.optional_id("job")).collect::<sqlx::Result<_>>()?)
+    })
 }

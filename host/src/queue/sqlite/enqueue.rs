@@ -20,16 +20,18 @@ pub(super) fn prepare(jobs: Vec<NewJob>) -> Result<Vec<NewRow>, Error> {
 pub(super) fn enqueue(tx: &mut Tx<'_, '_>, rows: &mut [NewRow], now: Now) -> Result<Vec<Enqueued>, Stop> {
     let now = tx.now(now);
     for row in &mut *rows {
-        refuse_draining(tx, &row.queue)?;
+        refuse_draining(tx, row, now)?;
         row.pin(tx)?;
         row.refuse_others(tx, now)?;
     }
     rows.iter().map(|row| row.insert(tx, now)).collect()
 }
 
-fn refuse_draining(tx: &mut Tx<'_, '_>, queue: &str) -> Result<(), Stop> {
-    match tx.queues()?.get(queue) {
-        Some(settings) if settings.mode == Mode::Draining => Err(Stop::Refused(Error::Draining(queue.to_owned()))),
-        _ => Ok(()),
+/// Refuses a job that is new to a queue which takes no new ones.
+fn refuse_draining(tx: &mut Tx<'_, '_>, row: &NewRow, now: i64) -> Result<(), Stop> {
+    let is_draining = tx.queues()?.get(&row.queue).is_some_and(|settings| settings.mode == Mode::Draining);
+    if is_draining && !row.is_known(tx, now)? {
+        return Err(Stop::Refused(Error::Draining(row.queue.clone())));
     }
+    Ok(())
 }

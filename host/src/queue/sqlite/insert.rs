@@ -4,6 +4,7 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::rows::{Sql, millis, scope};
+use super::unique;
 use super::writer::{Stop, Tx};
 use crate::job::{Digest, JobId, ProgramRef};
 use crate::queue::signal::Happened;
@@ -191,6 +192,14 @@ impl NewRow {
         Ok(true)
     }
 
+    /// Whether the queue has it already, or another under its unique key.
+    pub(super) fn is_known(&self, tx: &Tx<'_, '_>, now: i64) -> Result<bool, Stop> {
+        let id = self.id.to_bytes();
+        let by_key = |unique| self.holder(tx, unique, now);
+        Ok(tx.prepare("SELECT 1 FROM jobs WHERE id = ?1 UNION ALL SELECT 1 FROM ended WHERE id = ?1")?.exists([&id])?
+            || self.unique.as_ref().map_or(Ok(None), by_key)?.is_some())
+    }
+
     /// Refuses a key that is another request's.
     ///
     /// # Errors
@@ -225,7 +234,7 @@ impl NewRow {
     fn holder(&self, tx: &Tx<'_, '_>, unique: &Unique, now: i64) -> Result<Option<JobId>, Stop> {
         let tenant = self.tenant.as_deref().unwrap_or_default();
         let holder = tx
-            .prepare("SELECT job FROM unique_keys WHERE tenant = ?1 AND key = ?2 AND (until IS NULL OR until > ?3)")?
+            .prepare(unique::HOLDER)?
             .query_row(params![tenant, unique.key, now], |row| row.get::<_, Sql<JobId>>(0))
             .optional()?;
         Ok(holder.map(|Sql(holder)| holder))

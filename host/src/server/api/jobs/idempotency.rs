@@ -15,7 +15,7 @@ use super::super::super::App;
 use super::super::super::asked::KEYS_OF_REQUESTS;
 use super::super::super::problem::{Code, Problem, Result};
 use crate::job::JobId;
-use crate::queue::{Enqueued, Error, NewJob, Queue, Unique, UniqueScope};
+use crate::queue::{Enqueued, Error, NewJob, Queue, Unique, UniqueKey, UniqueScope};
 use crate::wire::Submission;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -57,13 +57,33 @@ impl Key {
 }
 
 impl Keyed {
+    /// The jobs of this request, if all were stored before: whatever became of their program, their queue or the room
+    /// since, whoever sends it again is told of them.
+    pub(super) async fn stored(
+        &self,
+        queue: &dyn Queue,
+        tenants: Vec<Option<String>>,
+    ) -> Result<Option<Vec<Enqueued>>> {
+        let places = || tenants.iter().enumerate();
+        let keys: Vec<UniqueKey> =
+            places().map(|(index, tenant)| UniqueKey { tenant: tenant.clone(), key: self.unique(index).key }).collect();
+        let holders = queue.holders(&keys, None).await?;
+        let is_other = |((index, tenant), holder): ((usize, &Option<String>), &Option<JobId>)| {
+            holder.is_some_and(|holder| holder.mark() != self.id(holder, tenant.as_deref(), index).mark())
+        };
+        if places().zip(&holders).any(is_other) {
+            return Err(mismatch());
+        }
+        Ok(holders.into_iter().map(|holder| Some(Enqueued { id: holder?, existed: true })).collect())
+    }
+
     /// Stores the jobs, or finds that they are stored already.
     pub(super) async fn enqueue(self, queue: &dyn Queue, mut jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
         for (index, job) in jobs.iter_mut().enumerate() {
             if job.unique.is_some() {
                 return Err(Problem::invalid("unique", "none with an `Idempotency-Key`", "one"));
             }
-            job.id = self.id(job, index);
+            job.id = self.id(job.id, job.tenant.as_deref(), index);
             job.unique = Some(self.unique(index));
             job.by_request = true;
         }
@@ -78,14 +98,14 @@ impl Keyed {
         Unique { key: format!("{KEYS_OF_REQUESTS}{index}:{}", self.key), scope: UniqueScope::Period(PERIOD) }
     }
 
-    /// An id that tells what was asked for.
-    fn id(&self, job: &NewJob, index: usize) -> JobId {
+    /// The id, marked with what was asked for.
+    fn id(&self, id: JobId, tenant: Option<&str>, index: usize) -> JobId {
         let mut hash = self.hash.clone();
         hash.update(self.key.as_bytes());
-        hash.update(job.tenant.as_deref().unwrap_or_default());
+        hash.update(tenant.unwrap_or_default());
         hash.update(index.to_be_bytes());
         let hash = hash.finalize();
-        job.id.marked(*hash.first_chunk().expect("a hash has more bytes than a mark"))
+        id.marked(*hash.first_chunk().expect("a hash has more bytes than a mark"))
     }
 }
 

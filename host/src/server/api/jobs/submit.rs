@@ -80,16 +80,13 @@ async fn submit_jobs(
     }
     // Who cannot be let wait is told so before anything is stored.
     let wait = params.wait.map(|time| Wait::begin(&app, time.0)).transpose()?;
-    let key = key.map(|key| key.for_request(&submission));
     let is_batch = matches!(submission, Submission::Batch(_));
-    let mut jobs = jobs(&app, &principal, submission).await?;
-    for job in &mut jobs {
-        job.payload.trace.clone_from(&trace);
-    }
-    app.backlog.admit(&app, &jobs).await?;
-    let enqueued = match key {
-        Some(key) => key.enqueue(&*app.queue, jobs).await?,
-        None => app.queue.enqueue(jobs, None).await?,
+    let enqueued = match key.map(|key| key.for_request(&submission)) {
+        Some(key) => match key.stored(&*app.queue, tenants(&principal, &submission)?).await? {
+            Some(stored) => stored,
+            None => key.enqueue(&*app.queue, admitted(&app, &principal, submission, trace).await?).await?,
+        },
+        None => app.queue.enqueue(admitted(&app, &principal, submission, trace).await?, None).await?,
     };
     let Some(wait) = wait else { return Ok(answer(&enqueued, is_batch)) };
     let Some(one) = enqueued.first() else { return Ok(answer(&enqueued, is_batch)) };
@@ -110,6 +107,33 @@ enum Answer {
     Job(Box<JobDocument>),
 }
 
+/// Whose each job is to be.
+fn tenants(principal: &Principal, submission: &Submission) -> Result<Vec<Option<String>>> {
+    let tenant = |request: &JobRequest| principal.tenant_of(request.tenant.clone());
+    match submission {
+        Submission::One(request) => Ok(vec![tenant(request)?]),
+        Submission::Batch(batch) => (0..)
+            .zip(&batch.jobs)
+            .map(|(index, request)| tenant(request).map_err(|refusal| refusal.within(&place(index))))
+            .collect(),
+    }
+}
+
+/// The jobs that are asked for, which there is room for.
+async fn admitted(
+    app: &App,
+    principal: &Principal,
+    submission: Submission,
+    trace: Option<String>,
+) -> Result<Vec<NewJob>> {
+    let mut jobs = jobs(app, principal, submission).await?;
+    for job in &mut jobs {
+        job.payload.trace.clone_from(&trace);
+    }
+    app.backlog.admit(app, &jobs).await?;
+    Ok(jobs)
+}
+
 async fn jobs(app: &App, principal: &Principal, submission: Submission) -> Result<Vec<NewJob>> {
     let mut room = Room::default();
     let requests: Vec<JobRequest> = match submission {
@@ -119,9 +143,14 @@ async fn jobs(app: &App, principal: &Principal, submission: Submission) -> Resul
     let mut jobs = Vec::with_capacity(requests.len());
     for (index, request) in requests.into_iter().enumerate() {
         let job = asked::new_job(app, principal, request, &mut room).await;
-        jobs.push(job.map_err(|refusal| refusal.within(&format!("jobs[{index}]")))?);
+        jobs.push(job.map_err(|refusal| refusal.within(&place(index)))?);
     }
     Ok(jobs)
+}
+
+/// Where a job of a batch stands.
+fn place(index: usize) -> String {
+    format!("jobs[{index}]")
 }
 
 fn answer(enqueued: &[Enqueued], is_batch: bool) -> Response {
