@@ -31,6 +31,15 @@ impl Place {
         Place::Postgres(Database::fresh())
     }
 
+    /// Another of the same kind, which holds nothing.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        match self {
+            Place::Sqlite(_) => Place::sqlite(),
+            Place::Postgres(_) => Place::postgres(),
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> QueueUrl {

@@ -341,6 +341,7 @@ laws! {
         a_handle_hears_what_another_does,
         two_handles_are_one_queue;
     survival:
+        all_who_open_a_new_place_at_once_have_one_queue,
         everything_is_there_when_the_queue_is_opened_again,
         a_lease_outlives_the_handle_that_gave_it,
         kwargs_of_any_size_and_text_survive,

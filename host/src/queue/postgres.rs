@@ -90,7 +90,7 @@ impl PostgresQueue {
     /// [`Error::Database`] if the server refuses, a wrong password for one.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let pools = Pools::new(url)?;
-        within(&pools.calm, &(), migrate::migrate).await?;
+        migrate::migrate(&pools.calm).await?;
         let bell = Arc::new(Bell::new());
         let open = watch::Sender::new(());
         let teller = Teller::start(&pools, &bell, &open);

@@ -96,6 +96,23 @@ async fn fill(queue: &Arc<dyn Queue>) {
     queue.put_schedule(&hourly, Some(at(3_600)), Expected::Anything, Some(at(0))).await.expect("stored");
 }
 
+pub(super) async fn all_who_open_a_new_place_at_once_have_one_queue(place: Arc<Place>) {
+    for _ in 0..5 {
+        let place = place.another();
+        let one = |number: usize| {
+            let url = place.url();
+            tokio::spawn(async move {
+                let queue = ampule::queue::open(&url).await?;
+                queue.enqueue(vec![job(&number.to_string())], None).await
+            })
+        };
+        for stored in (0..8).map(one).collect::<Vec<_>>() {
+            assert_eq!(stored.await.expect("it is answered").map(|stored| stored.len()), Ok(1));
+        }
+        assert_eq!(list(&place.open().await, &Filter::default()).await.len(), 8);
+    }
+}
+
 pub(super) async fn everything_is_there_when_the_queue_is_opened_again(place: Arc<Place>) {
     let queue = place.open().await;
     fill(&queue).await;

@@ -150,15 +150,33 @@ pub(super) async fn within<A: Sync + ?Sized, T>(
     attempt(pool, asked, work).await.map_err(Stop::into_error)
 }
 
-/// The same, for those who want to know why it was given up.
+/// The same, for what may take as long as there is much to do.
+pub(super) async fn at_leisure<A: Sync + ?Sized, T>(
+    pool: &PgPool,
+    asked: &A,
+    work: for<'c> fn(&'c mut PgConnection, &'c A) -> Work<'c, T>,
+) -> Result<T, Error> {
+    attempt_for(Duration::MAX, pool, asked, work).await.map_err(Stop::into_error)
+}
+
+/// The same as [`within`], for those who want to know why it was given up.
 pub(super) async fn attempt<A: Sync + ?Sized, T>(
+    pool: &PgPool,
+    asked: &A,
+    work: for<'c> fn(&'c mut PgConnection, &'c A) -> Work<'c, T>,
+) -> Result<T, Stop> {
+    attempt_for(VERB, pool, asked, work).await
+}
+
+async fn attempt_for<A: Sync + ?Sized, T>(
+    most: Duration,
     pool: &PgPool,
     asked: &A,
     work: for<'c> fn(&'c mut PgConnection, &'c A) -> Work<'c, T>,
 ) -> Result<T, Stop> {
     for conflicts in 1.. {
         let mut connection = pool.acquire().await?;
-        match tokio::time::timeout(VERB, work(&mut connection, asked)).await {
+        match tokio::time::timeout(most, work(&mut connection, asked)).await {
             Ok(Err(stop)) if stop.is_conflict() && conflicts < CONFLICTS => {
                 drop(connection);
                 // Not in step with whoever it collided with.
@@ -169,7 +187,7 @@ pub(super) async fn attempt<A: Sync + ?Sized, T>(
             Err(_) => {
                 // Nobody knows what this connection will say next.
                 connection.close_on_drop();
-                let message = format!("no answer within {VERB:?}");
+                let message = format!("no answer within {most:?}");
                 return Err(Stop::Refused(Error::Unavailable(message)));
             }
         }
