@@ -14,6 +14,7 @@ pub mod order;
 pub mod part;
 pub mod place;
 pub mod postgres;
+pub mod psql;
 pub mod queue;
 pub mod raw;
 pub mod receiver;

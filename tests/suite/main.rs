@@ -22,6 +22,7 @@ mod kwargs;
 mod languages;
 mod load;
 mod output;
+mod postgres_locks;
 mod postgres_plans;
 mod proposals;
 mod python;

@@ -1,11 +1,11 @@
 //! What a job's way through PostgreSQL reads beside what it is about: counted in entries of indexes, which no noise
 //! changes.
 
-use std::process::Command;
 use std::time::Duration;
 
 use ampule::queue::{LeaseKey, PostgresQueue, Queue as _, Verdict};
 use ampule_tests::postgres::Database;
+use ampule_tests::psql::ask;
 use ampule_tests::queue::{claim, jobs, settlement};
 
 /// Jobs that wait, all of them due.
@@ -54,11 +54,4 @@ async fn entries_read(url: &str) -> i64 {
     .await;
     let sum = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE schemaname = 'ampule' AND relname = 'jobs'";
     ask(url, sum).parse().expect("a number")
-}
-
-fn ask(url: &str, statement: &str) -> String {
-    let told = Command::new("psql").args([url, "--no-psqlrc", "-qAt", "--command", statement]).output();
-    let told = told.expect("psql is installed beside PostgreSQL");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    String::from_utf8_lossy(&told.stdout).trim().to_owned()
 }

@@ -10,6 +10,9 @@ use super::insert::lane;
 use super::rows::{given, now};
 use crate::queue::{Mode, Now, QueueInfo, QueueSettings};
 
+/// The class of the locks of queues that are being configured: `amq` in ASCII. Others' locks have other numbers.
+const SETTINGS: i32 = 0x61_6d_71;
+
 /// Sets how a queue is served. When a limit for each tenant comes or goes, the lanes of its jobs change with it: then
 /// nobody else may write jobs, which would be stored in the lanes of before.
 pub(super) fn configure<'c>(
@@ -18,6 +21,12 @@ pub(super) fn configure<'c>(
 ) -> Work<'c, ()> {
     Box::pin(async move {
         let mut tx = connection.begin().await?;
+        // What was set before is read when nobody else sets it: the lanes are those of the settings that are read here.
+        sqlx::query("SELECT pg_advisory_xact_lock($1, hashtext($2))")
+            .bind(SETTINGS)
+            .bind(queue)
+            .execute(&mut *tx)
+            .await?;
         let was_limited: Option<bool> =
             sqlx::query_scalar("SELECT max_running_per_tenant IS NOT NULL FROM ampule.queues WHERE name = $1")
                 .bind(queue)
