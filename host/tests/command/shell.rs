@@ -13,6 +13,8 @@ pub(super) struct Shell {
     pub(super) directory: TempDir,
     /// A cache in place of its own.
     cache: Option<PathBuf>,
+    /// A binary in place of the one that was built.
+    binary: Option<PathBuf>,
 }
 
 /// How a call ended.
@@ -25,7 +27,7 @@ pub(super) struct Ended {
 
 impl Shell {
     pub(super) fn new() -> Self {
-        Shell { directory: tempfile::tempdir().unwrap(), cache: None }
+        Shell { directory: tempfile::tempdir().unwrap(), cache: None, binary: None }
     }
 
     /// A shell whose interpreters are compiled already.
@@ -33,12 +35,22 @@ impl Shell {
         Shell { cache: Some(crate::interpreters::cache()), ..Shell::new() }
     }
 
+    /// A shell with a binary of its own, which may be taken away.
+    pub(super) fn with_binary() -> Self {
+        // Beside the one that was built, where a second name for it can be made.
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let binary = directory.path().join("ampule");
+        std::fs::hard_link(env!("CARGO_BIN_EXE_ampule"), &binary).unwrap();
+        Shell { directory, cache: None, binary: Some(binary) }
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     pub(super) fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ampule"));
+        let binary = self.binary.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_ampule")));
+        let mut command = Command::new(binary);
         let cache = self.cache.clone().unwrap_or_else(|| self.path("cache"));
         command.args(arguments).env_clear().current_dir(self.directory.path());
         command.env("AMPULE_CACHE", cache).env("AMPULE_INTERPRETERS", self.path("interpreters"));

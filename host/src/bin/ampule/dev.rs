@@ -20,8 +20,8 @@ use crate::args::DevArgs;
 use crate::build::{Kind, Project};
 use crate::config::Config;
 use crate::exit::{self, Fault};
-use crate::report;
 use crate::signals::Signals;
+use crate::{executable, report};
 
 /// How often files and calls are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -166,8 +166,9 @@ struct Call(Child);
 impl Call {
     fn start(arguments: &[OsString]) -> Result<Self, Fault> {
         let host = |error| Fault::from(anyhow::Error::new(error).context("this executable"));
-        let mut command = Command::new(std::env::current_exe().map_err(host)?);
-        command.args(arguments).stdin(Stdio::null()).process_group(0);
+        let mut command = Command::new(executable::path()?);
+        // What it says of its usage names it so.
+        command.arg0("ampule").args(arguments).stdin(Stdio::null()).process_group(0);
         command.spawn().map(Call).map_err(host)
     }
 

@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod dev;
 mod eval;
+mod executable;
 mod exit;
 mod inspect;
 mod interpreters;

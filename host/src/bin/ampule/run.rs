@@ -18,7 +18,7 @@ use crate::exit::{self, Fault};
 use crate::live::Live;
 use crate::program::{Content, Source};
 use crate::signals::Signals;
-use crate::{job_help, on_server, report, typed_kwargs, wire};
+use crate::{executable, job_help, on_server, report, typed_kwargs, wire};
 
 /// The most that is read for `--kwargs` and `--stdin`, which are held in memory.
 const INPUT_BYTES: u64 = 256 << 20;
@@ -132,8 +132,7 @@ pub(crate) fn runner(jobs: usize, cache: Option<PathBuf>) -> Result<Runner, Faul
 
 /// A runner that compiles in a child process and keeps what it compiled.
 pub(crate) fn builder(cache: Option<PathBuf>) -> Result<RunnerBuilder, Fault> {
-    let executable = std::env::current_exe().map_err(|error| anyhow::Error::new(error).context("this executable"))?;
-    let compiler = Compiler::Child { executable, arguments: vec!["compile-child".to_owned()] };
+    let compiler = Compiler::Child { executable: executable::path()?, arguments: vec!["compile-child".to_owned()] };
     let builder = Runner::builder().compiler(compiler);
     Ok(match cache {
         Some(directory) => builder.cache_directory(directory),

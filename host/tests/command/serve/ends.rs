@@ -81,6 +81,18 @@ fn a_second_signal_ends_a_server_at_once() {
     assert_eq!(server.ended(), Some(130));
 }
 
+#[test]
+fn a_server_whose_binary_is_replaced_goes_on_compiling() {
+    let shell = Shell::with_binary();
+    let server = Server::start(&shell, &[]);
+    let token = server.says("shown this once: ");
+    std::fs::remove_file(shell.path("ampule")).unwrap();
+    shell.file("ampule", "an upgrade that is half written");
+    put(&server, &token, "twice");
+    let answer = server.ask(&token, "POST", "/v1/jobs?wait=60s", br#"{"program": "twice"}"#).unwrap();
+    assert_eq!(answer.json()["state"], "completed", "{answer:?}");
+}
+
 /// How often the server is killed.
 const KILLS: usize = 4;
 
