@@ -12,6 +12,7 @@ mod connection;
 mod docs;
 mod document;
 mod events;
+mod head;
 mod headers;
 mod listen;
 mod metrics;

@@ -5,6 +5,7 @@ mod batch;
 mod changes;
 mod docs;
 mod events;
+mod head;
 mod health;
 mod idempotency;
 mod jobs;

@@ -17,7 +17,7 @@ pub(super) use self::ceiling::{Ceiling, InRequest};
 use self::id::RequestId;
 use super::connection::Lane;
 use super::problem::{Code, Problem};
-use super::{App, headers};
+use super::{App, head, headers};
 
 /// What those ask for who watch over the server: answered however much goes on.
 const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -49,6 +49,7 @@ pub(super) async fn serve(State(app): State<App>, mut request: Request, next: Ne
 
 /// Lets a request in. Its handler may step out of the ceiling; whatever it does, it is out when it has answered.
 fn admit(app: &App, request: &mut Request, begun: &Begun) -> Result<Option<InRequest>, Problem> {
+    head::check(request.version(), request.method(), begun.route(), request.headers())?;
     if WATCHED.contains(&begun.route()) {
         return Ok(None);
     }
