@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -57,6 +57,10 @@ pub(super) async fn serve(app: App, router: Router, stream: TcpStream, peer: Soc
         let rest = rest.clone();
         async move {
             let Ok(mut response) = answered.await;
+            // Which the router says of the answer to a `HEAD`: RFC 9110 §8.6 has none here.
+            if response.status() == StatusCode::NO_CONTENT {
+                response.headers_mut().remove(header::CONTENT_LENGTH);
+            }
             if !rest.is_read(is_asked_for).await {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
