@@ -72,6 +72,8 @@ async fn a_list_goes_on_where_its_page_ended() {
         path = format!("/v1/jobs?limit=2&after={next}");
     }
     assert_eq!(seen, ["4", "3", "2", "1", "0"]);
+    let all = served.get("/v1/jobs?limit=5").await.body;
+    assert_eq!((names(&all).len(), &all["next"]), (5, &Value::Null), "a full page with nothing after it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ mod echo;
 mod events;
 mod health;
 mod jobs;
+mod pages;
 mod programs;
 mod queues;
 mod run;

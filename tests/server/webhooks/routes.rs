@@ -83,7 +83,7 @@ async fn deliveries_are_listed_by_state_and_by_job() {
     assert_eq!(ids("?state=completed,failed").await.0, [&*told, &*failed]);
     assert_eq!(ids(&format!("?job={}", record.summary.parent.expect("a parent"))).await.0, [&*told]);
     assert_eq!(ids("?limit=1").await, (vec![told.clone()], json!(told)));
-    assert_eq!(ids(&format!("?limit=1&after={told}")).await, (vec![failed.clone()], json!(failed)));
+    assert_eq!(ids(&format!("?limit=1&after={told}")).await, (vec![failed.clone()], serde_json::Value::Null));
     for query in ["?state=lost", "?limit=0", "?limit=1001", "?job=1", "?nothing=1"] {
         let refused = scene.served.get(&format!("/v1/webhooks{query}")).await;
         assert_eq!(

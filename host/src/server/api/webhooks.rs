@@ -11,6 +11,7 @@ use super::super::body::{Json, Place};
 use super::super::params::{Params, number};
 use super::super::problem::{Code, Problem, Result};
 use super::super::webhook::{WebhookDocument, WebhookSummaryDocument};
+use super::pages;
 use crate::job::JobId;
 use crate::queue::{Change, Filter, JobRecord, Page, Selection, State, Target};
 
@@ -37,7 +38,7 @@ struct Which {
 pub(crate) struct WebhookPage {
     /// Newest first.
     deliveries: Vec<WebhookSummaryDocument>,
-    /// What to ask for as `after`, if there may be more.
+    /// What `after` is on the next page; null if there is none.
     next: Option<JobId>,
 }
 
@@ -66,7 +67,7 @@ async fn list(app: App, Read(principal): Read, Params(which): Params<Which>) -> 
     let filter = Filter { states, queue, tenant, parent: which.job, ..Filter::default() };
     let page = Page { after: which.after, limit: which.limit.unwrap_or(Page::default().limit) };
     let found = app.queue.list(&filter, page).await?;
-    let next = found.last().filter(|_| found.len() == page.limit as usize).map(|last| last.id);
+    let next = pages::next(&app, &filter, page, &found).await?;
     Ok(Json(WebhookPage { deliveries: found.into_iter().map(WebhookSummaryDocument::from).collect(), next }))
 }
 

@@ -10,6 +10,7 @@ use super::super::super::access::Read;
 use super::super::super::body::Json;
 use super::super::super::params::Params;
 use super::super::super::problem::{Problem, Result};
+use super::super::pages;
 use super::filter::{self, Pairs};
 use crate::job::JobId;
 use crate::queue::State;
@@ -64,8 +65,7 @@ async fn list_jobs(app: App, Read(principal): Read, Params(mut pairs): Params<Pa
     let page = filter::take_page(&mut pairs)?;
     let filter = filter::filter(&app, &principal, filter::from_pairs(pairs)?).await?;
     let jobs = app.queue.list(&filter, page).await?;
-    let is_full = u32::try_from(jobs.len()).is_ok_and(|jobs| jobs >= page.limit);
-    let next = jobs.last().filter(|_| is_full).map(|job| job.id);
+    let next = pages::next(&app, &filter, page, &jobs).await?;
     Ok(Json(JobsDocument { jobs: jobs.into_iter().map(SummaryDocument::from).collect(), next }))
 }
 
