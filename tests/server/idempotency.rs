@@ -154,5 +154,8 @@ async fn a_key_is_of_its_tenant_and_has_a_form() {
         let refused = post(&served, &served.admin, key, &body).await;
         assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!(field)), "{}", refused.body);
     }
+    let two = served.request(Method::POST, "/v1/jobs").header("Idempotency-Key", "a").header("Idempotency-Key", "b");
+    let refused = Answered::of(two.json(&json!({"program": "acme:echo"}))).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["field"]), (400, &json!("Idempotency-Key")), "{}", refused.body);
     assert_eq!(count(&served).await, 2);
 }

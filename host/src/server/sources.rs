@@ -89,7 +89,7 @@ pub(super) async fn put(queue: &dyn Queue, name: &str, language: &str, text: &st
             return Ok(source);
         }
     }
-    Err(Problem::new(Code::Conflict, "the name was given to others again and again meanwhile"))
+    Err(Problem::new(Code::Busy, "the name was given to others again and again meanwhile").retry_after(1))
 }
 
 /// Gives a name to a source if it means nothing yet, and says what it means then.

@@ -39,8 +39,10 @@ impl OptionalFromRequestParts<App> for Key {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Option<Self>> {
-        let Some(value) = parts.headers.get(HEADER) else { return Ok(None) };
-        let key = value.to_str().ok().filter(|key| (1..=MAX_BYTES).contains(&key.len()));
+        let mut values = parts.headers.get_all(HEADER).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let is_one = values.next().is_none();
+        let key = value.to_str().ok().filter(|key| is_one && (1..=MAX_BYTES).contains(&key.len()));
         let refused = || {
             let expected = format!("1 to {MAX_BYTES} visible characters of ASCII");
             Problem::invalid("Idempotency-Key", expected, "others, or none, or more")

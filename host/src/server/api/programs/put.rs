@@ -54,7 +54,6 @@ enum Form {
         (status = CREATED, description = "The name is new", body = ProgramDocument),
         (status = FORBIDDEN, body = Problem),
         (status = NOT_FOUND, body = Problem),
-        (status = CONFLICT, body = Problem),
         (status = PRECONDITION_FAILED, body = Problem),
         (status = UNPROCESSABLE_ENTITY, body = Problem),
     )
