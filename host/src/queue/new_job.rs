@@ -428,9 +428,12 @@ pub(crate) fn check_part(field: &'static str, name: &str) -> Result<(), Error> {
 
 fn check_signs(field: &'static str, name: &str, signs: &str) -> Result<(), Error> {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || signs.contains(sign);
-    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(plain) {
+    // Which clients take for a place in a path, and send something else.
+    let is_place = matches!(name, "." | "..");
+    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(plain) && !is_place {
         return Ok(());
     }
-    let expected = format!("1 to {MAX_NAME_BYTES} letters, digits and signs of `{signs}`");
+    let other_than = if is_place { ", other than `.` and `..`" } else { "" };
+    let expected = format!("1 to {MAX_NAME_BYTES} letters, digits and signs of `{signs}`{other_than}");
     Err(Error::invalid(field, expected, format!("{name:?}")))
 }

@@ -28,7 +28,7 @@ impl Unreadable {
 
     /// What a reader said when it came to this place.
     pub(crate) fn at(path: &Path, said: &dyn fmt::Display) -> Self {
-        Unreadable { place: place(path), message: said.to_string(), expected: None, found: None }
+        Unreadable { place: place(path), message: in_words(said.to_string()), expected: None, found: None }
     }
 
     /// The same, of a field or an item within another.
@@ -54,6 +54,21 @@ where
     D::Error: fmt::Display,
 {
     serde_path_to_error::deserialize(document).map_err(|error| Unreadable::at(error.path(), error.inner()))
+}
+
+/// Types of this language, which readers expect, and what they mean to whoever writes JSON.
+const TYPES: [(&str, &str); 4] = [
+    ("expected i16", "expected a whole number from -32768 to 32767"),
+    ("expected u16", "expected a whole number from 0 to 65535"),
+    ("expected u32", "expected a whole number from 0 to 4294967295"),
+    ("expected u64", "expected a whole number from 0 to 18446744073709551615"),
+];
+
+fn in_words(said: String) -> String {
+    match TYPES.iter().find(|(name, _)| said.contains(name)) {
+        Some((name, words)) => said.replacen(name, words, 1),
+        None => said,
+    }
 }
 
 /// The path as people write it, as far as it has names.
