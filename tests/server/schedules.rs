@@ -45,7 +45,9 @@ async fn a_schedule_rests_and_goes_on_and_is_fired_by_hand() {
     assert_eq!((&paused.body["paused"], &paused.body["next"]), (&true.into(), &Value::Null));
     let fired = served.post("/v1/schedules/nightly/run-now", &none).await;
     assert_eq!(fired.status, StatusCode::CREATED, "{}", fired.body);
-    let job = served.get(&format!("/v1/jobs/{}", fired.body["id"].as_str().expect("an id"))).await;
+    let place = format!("/v1/jobs/{}", fired.body["id"].as_str().expect("an id"));
+    assert_eq!(fired.headers["location"], place);
+    let job = served.get(&place).await;
     assert_eq!((&job.body["queue"], &job.body["state"]), (&"mail".into(), &"queued".into()));
     let resumed = served.post("/v1/schedules/nightly/resume", &none).await;
     assert_eq!((&resumed.body["paused"], resumed.body["next"].is_string()), (&false.into(), true));

@@ -31,6 +31,21 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     }
 }
 
+/// That there are no parameters, where there can be none.
+pub(crate) struct NoParams;
+
+impl FromRequestParts<App> for NoParams {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        match url::form_urlencoded::parse(query.as_bytes()).next() {
+            Some((name, _)) => Err(Problem::invalid(name, "no parameters after the `?` here", "one")),
+            None => Ok(NoParams),
+        }
+    }
+}
+
 /// A whole number, for fields of parameters.
 pub(crate) fn number<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -8,6 +8,7 @@ mod show;
 mod submit;
 
 use axum::extract::{FromRequestParts, Path};
+use http::header::{HeaderName, HeaderValue, LOCATION};
 use http::request::Parts;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -25,6 +26,12 @@ impl FromRequestParts<App> for Id {
         let id = Path::<String>::from_request_parts(parts, app).await.ok();
         id.and_then(|Path(id)| id.parse().ok()).map(Id).ok_or_else(|| Problem::not_found("job"))
     }
+}
+
+/// Where a job is.
+pub(super) fn location(id: JobId) -> (HeaderName, HeaderValue) {
+    let path = HeaderValue::from_str(&format!("/v1/jobs/{id}"));
+    (LOCATION, path.expect("an id is digits and dashes"))
 }
 
 pub(super) fn routes() -> OpenApiRouter<App> {

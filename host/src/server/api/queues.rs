@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 use super::super::App;
 use super::super::access::{Operator, Read};
 use super::super::body::{Json, Place};
+use super::super::params::NoParams;
 use super::super::problem::{Problem, Result};
 use crate::queue::{Filter, Mode, Queue, QueueSettings, State, check_name};
 use crate::wire::QueueDocument;
@@ -48,7 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     tag = "queues",
     responses((status = OK, body = QueuesDocument))
 )]
-async fn list(app: App, Read(principal): Read) -> Result<Json<QueuesDocument>> {
+async fn list(app: App, Read(principal): Read, _: NoParams) -> Result<Json<QueuesDocument>> {
     let queues = match &principal.tenant {
         None => app.queue.queues(None).await?.iter().map(QueueDocument::from).collect(),
         Some(tenant) => of_tenant(&*app.queue, tenant).await?,
@@ -74,6 +75,7 @@ async fn list(app: App, Read(principal): Read) -> Result<Json<QueuesDocument>> {
 async fn configure(
     app: App,
     _: Operator,
+    _: NoParams,
     Place(name): Place<String>,
     Json(request): Json<QueueRequest>,
 ) -> Result<Json<QueueDocument>> {

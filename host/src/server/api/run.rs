@@ -9,6 +9,7 @@ use super::super::App;
 use super::super::access::Submit;
 use super::super::asked::{self, Room};
 use super::super::body::Json;
+use super::super::params::NoParams;
 use super::super::problem::{Problem, Result};
 use super::super::trace::Trace;
 use crate::call::Call;
@@ -56,6 +57,7 @@ impl Drop for StopOnDrop {
 async fn run_job(
     app: App,
     Submit(principal): Submit,
+    _: NoParams,
     Trace(trace): Trace,
     Json(request): Json<RunRequest>,
 ) -> Result<Response> {

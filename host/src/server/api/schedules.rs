@@ -2,6 +2,7 @@
 
 mod put;
 
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,7 +12,9 @@ use utoipa_axum::routes;
 use super::super::App;
 use super::super::access::{Admin, Principal, Read};
 use super::super::body::{Json, Place};
+use super::super::params::NoParams;
 use super::super::problem::{Problem, Result};
+use super::jobs::location;
 use crate::queue::ScheduleInfo;
 use crate::schedule;
 use crate::wire::{EnqueuedDocument, ScheduleDocument};
@@ -43,7 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     tag = "schedules",
     responses((status = OK, body = SchedulesDocument))
 )]
-async fn list(app: App, Read(principal): Read) -> Result<Json<SchedulesDocument>> {
+async fn list(app: App, Read(principal): Read, _: NoParams) -> Result<Json<SchedulesDocument>> {
     let schedules = app.queue.schedules().await?;
     let seen = schedules.iter().filter(|info| principal.shown_name(&info.schedule.name).is_some());
     Ok(Json(SchedulesDocument { schedules: seen.map(|info| document(&principal, info)).collect() }))
@@ -58,7 +61,12 @@ async fn list(app: App, Read(principal): Read) -> Result<Json<SchedulesDocument>
     params(("name" = String, Path, description = "The schedule")),
     responses((status = OK, body = ScheduleDocument), (status = NOT_FOUND, body = Problem))
 )]
-async fn show(app: App, Read(principal): Read, Place(name): Place<String>) -> Result<Json<ScheduleDocument>> {
+async fn show(
+    app: App,
+    Read(principal): Read,
+    _: NoParams,
+    Place(name): Place<String>,
+) -> Result<Json<ScheduleDocument>> {
     shown(&app, &principal, &find(&app, &principal, &name).await?).await
 }
 
@@ -75,7 +83,7 @@ async fn show(app: App, Read(principal): Read, Place(name): Place<String>) -> Re
         (status = NOT_FOUND, body = Problem),
     )
 )]
-async fn delete(app: App, Admin(principal): Admin, Place(name): Place<String>) -> Result<StatusCode> {
+async fn delete(app: App, Admin(principal): Admin, _: NoParams, Place(name): Place<String>) -> Result<StatusCode> {
     let stored = principal.stored_name("name", &name).map_err(|_| no_schedule())?;
     if app.queue.delete_schedule(&stored).await? { Ok(StatusCode::NO_CONTENT) } else { Err(no_schedule()) }
 }
@@ -93,7 +101,12 @@ async fn delete(app: App, Admin(principal): Admin, Place(name): Place<String>) -
         (status = NOT_FOUND, body = Problem),
     )
 )]
-async fn pause(app: App, Admin(principal): Admin, Place(name): Place<String>) -> Result<Json<ScheduleDocument>> {
+async fn pause(
+    app: App,
+    Admin(principal): Admin,
+    _: NoParams,
+    Place(name): Place<String>,
+) -> Result<Json<ScheduleDocument>> {
     rest(&app, &principal, &name, true).await
 }
 
@@ -110,7 +123,12 @@ async fn pause(app: App, Admin(principal): Admin, Place(name): Place<String>) ->
         (status = NOT_FOUND, body = Problem),
     )
 )]
-async fn resume(app: App, Admin(principal): Admin, Place(name): Place<String>) -> Result<Json<ScheduleDocument>> {
+async fn resume(
+    app: App,
+    Admin(principal): Admin,
+    _: NoParams,
+    Place(name): Place<String>,
+) -> Result<Json<ScheduleDocument>> {
     rest(&app, &principal, &name, false).await
 }
 
@@ -122,20 +140,19 @@ async fn resume(app: App, Admin(principal): Admin, Place(name): Place<String>) -
     tag = "schedules",
     params(("name" = String, Path, description = "The schedule")),
     responses(
-        (status = CREATED, description = "The job", body = EnqueuedDocument),
+        (status = CREATED, description = "The job", body = EnqueuedDocument, headers(
+            ("Location" = String, description = "Where the job is")
+        )),
         (status = FORBIDDEN, body = Problem),
         (status = NOT_FOUND, body = Problem),
         (status = CONFLICT, body = Problem),
     )
 )]
-async fn run_now(
-    app: App,
-    Admin(principal): Admin,
-    Place(name): Place<String>,
-) -> Result<(StatusCode, Json<EnqueuedDocument>)> {
+async fn run_now(app: App, Admin(principal): Admin, _: NoParams, Place(name): Place<String>) -> Result<Response> {
     let info = find(&app, &principal, &name).await?;
     let id = schedule::run_now(&*app.queue, &info.schedule.name).await?;
-    Ok((StatusCode::CREATED, Json(EnqueuedDocument { id, existed: false })))
+    let document = Json(EnqueuedDocument { id, existed: false });
+    Ok((StatusCode::CREATED, [location(id)], document).into_response())
 }
 
 async fn rest(app: &App, principal: &Principal, name: &str, paused: bool) -> Result<Json<ScheduleDocument>> {

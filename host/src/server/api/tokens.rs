@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 use super::super::App;
 use super::super::access::{Admin, Expires, MadeTokenDocument, Principal, Role, TokenDocument};
 use super::super::body::{Json, Place};
+use super::super::params::NoParams;
 use super::super::problem::{Code, Problem, Result};
 use crate::queue::Timestamp;
 
@@ -52,7 +53,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         (status = FORBIDDEN, body = Problem, description = "The token is no admin's"),
     )
 )]
-async fn list(app: App, Admin(principal): Admin) -> Result<Json<TokensDocument>> {
+async fn list(app: App, Admin(principal): Admin, _: NoParams) -> Result<Json<TokensDocument>> {
     let tokens = app.access.tokens().list().await?;
     let seen = tokens.iter().filter(|token| principal.sees(token.tenant.as_deref()));
     Ok(Json(TokensDocument { tokens: seen.map(TokenDocument::from).collect() }))
@@ -72,7 +73,7 @@ async fn list(app: App, Admin(principal): Admin) -> Result<Json<TokensDocument>>
         (status = FORBIDDEN, body = Problem, description = "It would reach further than the token that asks"),
     )
 )]
-async fn make(app: App, Admin(principal): Admin, Json(request): Json<TokenRequest>) -> Result<Response> {
+async fn make(app: App, Admin(principal): Admin, _: NoParams, Json(request): Json<TokenRequest>) -> Result<Response> {
     let tenant = principal.tenant_of(request.tenant)?;
     let now = app.queue.clock().await?;
     let expires_at = end(&principal, request.expires.map(|expires| expires.moment(now)))?;
@@ -98,7 +99,7 @@ async fn make(app: App, Admin(principal): Admin, Json(request): Json<TokenReques
         (status = CONFLICT, body = Problem, description = "It is the last one of an operator"),
     )
 )]
-async fn revoke(app: App, Admin(principal): Admin, Place(id): Place<String>) -> Result<StatusCode> {
+async fn revoke(app: App, Admin(principal): Admin, _: NoParams, Place(id): Place<String>) -> Result<StatusCode> {
     let not_found = || Problem::not_found("token");
     let token = app.access.tokens().get(&id).await?.ok_or_else(not_found)?;
     if !principal.sees(token.tenant.as_deref()) {

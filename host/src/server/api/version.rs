@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 use super::super::App;
 use super::super::access::Read;
 use super::super::body::Json;
+use super::super::params::NoParams;
 use crate::interpreter::Readiness;
 use crate::job::Digest;
 
@@ -39,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// Tells what is running here.
 #[utoipa::path(get, path = "/v1/version", tag = "server", responses((status = OK, body = Version)))]
-async fn version(app: App, _: Read) -> Json<Version> {
+async fn version(app: App, _: Read, _: NoParams) -> Json<Version> {
     let languages = app.runner.languages().into_iter().map(|language| LanguageDocument {
         name: language.name,
         digest: language.digest,

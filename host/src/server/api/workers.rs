@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 use super::super::App;
 use super::super::access::Read;
 use super::super::body::Json;
+use super::super::params::NoParams;
 use super::super::problem::{Code, Problem, Result};
 use crate::wire::WorkerDocument;
 
@@ -30,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     tag = "workers",
     responses((status = OK, body = WorkersDocument), (status = FORBIDDEN, body = Problem))
 )]
-async fn list(app: App, Read(principal): Read) -> Result<Json<WorkersDocument>> {
+async fn list(app: App, Read(principal): Read, _: NoParams) -> Result<Json<WorkersDocument>> {
     if principal.tenant.is_some() {
         return Err(Problem::new(Code::Forbidden, "expected a token without a tenant"));
     }

@@ -1,7 +1,7 @@
 //! Handing in jobs: one or many, waited for or not, stored once however often they are sent.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
@@ -18,8 +18,7 @@ use super::super::super::trace::Trace;
 use super::super::super::waits::Wait;
 use super::super::super::{App, asked};
 use super::idempotency::Key;
-use super::show;
-use crate::job::JobId;
+use super::{location, show};
 use crate::queue::{Enqueued, NewJob};
 use crate::wire::{BatchDocument, EnqueuedDocument, JobDocument, JobRequest, Submission, Time};
 
@@ -160,9 +159,4 @@ fn answer(enqueued: &[Enqueued], is_batch: bool) -> Response {
         [one] if !is_batch => (status, [location(one.id)], Json(EnqueuedDocument::from(one))).into_response(),
         all => (status, Json(BatchDocument::from(all))).into_response(),
     }
-}
-
-fn location(id: JobId) -> (header::HeaderName, HeaderValue) {
-    let path = HeaderValue::from_str(&format!("/v1/jobs/{id}"));
-    (header::LOCATION, path.expect("an id is digits and dashes"))
 }

@@ -7,6 +7,7 @@ use super::super::super::App;
 use super::super::super::access::Admin;
 use super::super::super::asked::{Room, new_job};
 use super::super::super::body::{Json, Place};
+use super::super::super::params::NoParams;
 use super::super::super::problem::{Problem, Result};
 use super::{find, shown};
 use crate::queue::{Schedule, Timing};
@@ -35,6 +36,7 @@ use crate::wire::{ScheduleDocument, ScheduleRequest, TimingRequest};
 pub(super) async fn put(
     app: App,
     Admin(principal): Admin,
+    _: NoParams,
     Place(name): Place<String>,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<ScheduleDocument>)> {
