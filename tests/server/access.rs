@@ -43,7 +43,7 @@ fn unavailable() -> Error {
 async fn a_request_without_a_token_is_told_what_is_expected() {
     let served = idle().await;
     let answered = Answered::of(served.client.get(format!("{}{PATH}", served.base))).await;
-    assert_eq!(answered.headers["www-authenticate"], "Bearer");
+    assert_eq!(answered.headers["www-authenticate"], "Bearer realm=\"ampule\"");
     assert_eq!(answered.headers["content-type"], "application/problem+json");
     insta::assert_snapshot!(format!("{:#}", answered.body), @r#"
     {
@@ -70,7 +70,7 @@ async fn whatever_is_no_good_token_is_refused_in_the_same_way() {
         assert_eq!(answered.status, StatusCode::UNAUTHORIZED, "{text}");
         assert_eq!(answered.body["code"], "unauthorized");
         assert_eq!(answered.body["detail"], "the token is not known here, or is over");
-        assert_eq!(answered.headers["www-authenticate"], "Bearer");
+        assert_eq!(answered.headers["www-authenticate"], "Bearer realm=\"ampule\"");
     }
     assert_eq!(with_header(&served, &format!("bearer  {good}")).await.status, StatusCode::OK);
 }

@@ -81,6 +81,9 @@ async fn a_job_is_tried_again_with_other_kwargs_if_its_program_takes_them() {
     let again = served.post(&path, &json!({"kwargs": {"a": 2}})).await;
     assert_eq!((again.status.as_u16(), &again.body["state"]), (200, &json!("queued")));
     assert_eq!(served.get(&format!("/v1/jobs/{id}")).await.body["job"]["kwargs"], json!({"a": 2}));
+    change(&served, &id, "cancel").await;
+    let with_null = served.post(&path, &Value::Null).await;
+    assert_eq!((with_null.status.as_u16(), &with_null.body["state"]), (200, &json!("queued")), "{}", with_null.body);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

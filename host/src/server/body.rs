@@ -20,7 +20,7 @@ pub(crate) struct Json<T>(pub(crate) T);
 /// What the path says.
 pub(crate) struct Place<T>(pub(crate) T);
 
-/// A JSON body that may be left out.
+/// A JSON body that may be left out, or be `null`.
 pub(crate) struct Optional<T>(pub(crate) Option<T>);
 
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
@@ -37,7 +37,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Optional<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let bytes = read(request, app).await?;
-        if bytes.is_empty() { Ok(Optional(None)) } else { parse(&bytes).map(Some).map(Optional) }
+        let is_there = !matches!(bytes.trim_ascii(), b"" | b"null");
+        is_there.then(|| parse(&bytes)).transpose().map(Optional)
     }
 }
 
