@@ -100,6 +100,8 @@ async fn no_tenant_can_sign_for_another() {
     let of_b = scene.served.get("/v1/webhooks/secrets?tenant=b").await;
     assert_eq!(texts(&of_b), secrets[1..2]);
     assert_eq!(of_b.headers["cache-control"], "no-store");
+    let of_nobody = scene.served.get("/v1/webhooks/secrets?tenant=a:b").await;
+    assert_eq!((of_nobody.status, &of_nobody.body["field"]), (StatusCode::BAD_REQUEST, &"tenant".into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

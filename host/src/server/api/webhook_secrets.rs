@@ -13,7 +13,7 @@ use super::super::params::Params;
 use super::super::problem::{Code, Problem, Result};
 use super::super::webhook::{MAX_SECRETS, Refused, Secret, Secrets, Signing, WebhookSecretDocument};
 use super::webhooks::tenant_of;
-use crate::queue::check_name;
+use crate::queue::check_part;
 
 /// Whose secrets.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -126,7 +126,7 @@ async fn delete(
 
 /// A name that a tenant can have.
 fn checked(tenant: Option<String>) -> Result<Option<String>> {
-    tenant.as_deref().map_or(Ok(()), |tenant| check_name("tenant", tenant))?;
+    tenant.as_deref().map_or(Ok(()), |tenant| check_part("tenant", tenant))?;
     Ok(tenant)
 }
 
