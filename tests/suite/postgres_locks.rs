@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ampule::queue::{Claim, NewJob, PostgresQueue, Queue, QueueSettings};
+use ampule::queue::{Claim, EntryKey, Filter, NewJob, PostgresQueue, Queue, QueueSettings};
 use ampule_tests::clock::at;
 use ampule_tests::postgres::Database;
 use ampule_tests::psql::{Held, until_waiting};
@@ -85,4 +85,25 @@ async fn a_job_that_is_stored_while_a_limit_is_set_is_held_to_it() {
     limited.await.expect("it is set");
     stored.await.expect("they are stored");
     assert_eq!(claimable(&queue).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_scan_keeps_a_look_waiting() {
+    let database = Database::fresh();
+    let queue = open(&database).await;
+    let held = Held::by(database.url(), "LOCK TABLE ampule.jobs, ampule.ended");
+    let scan = || {
+        let queue = Arc::clone(&queue);
+        tokio::spawn(async move { queue.counts(&Filter::default()).await })
+    };
+    let scans: Vec<_> = (0..20).map(|_| scan()).collect();
+    until_waiting(database.url(), 2).await;
+    assert_eq!(queue.entry(&EntryKey::new("token", "a")).await, Ok(None));
+    assert_eq!(queue.versions("a").await, Ok(vec![]));
+    assert_eq!(queue.holders(&[], None).await, Ok(vec![]));
+    assert_eq!(queue.schedules().await, Ok(vec![]));
+    drop(held);
+    for scan in scans {
+        drop(scan.await.expect("it is answered, with an error if it waited for too long"));
+    }
 }

@@ -58,7 +58,7 @@ const CHANGE_STEP: u32 = 500;
 
 /// A queue in a database of PostgreSQL, 14 or later.
 ///
-/// It has at most eleven connections, each a session of its own: a pooler between must keep sessions, not transactions.
+/// It has at most thirteen connections, each a session of its own: a pooler between must keep sessions, not transactions.
 /// What it needs runs on the runtime on which it was opened, and ends when it is dropped.
 pub struct PostgresQueue {
     pools: Pools,
@@ -130,7 +130,7 @@ impl PostgresQueue {
             return Ok(changed);
         }
         loop {
-            let ids = within(&self.pools.calm, &(&filter, page), listing::ids).await?;
+            let ids = within(&self.pools.scans, &(&filter, page), listing::ids).await?;
             let Some(last) = ids.last() else { return Ok(changed) };
             page.after = Some(*last);
             changed.extend(self.change_step(ids, change, filter.states.clone(), now).await?);
@@ -232,12 +232,12 @@ impl Queue for PostgresQueue {
     fn list<'a>(&'a self, filter: &'a Filter, page: Page) -> Answer<'a, Vec<Summary>> {
         Box::pin(async move {
             page.check()?;
-            within(&self.pools.calm, &(filter, page), listing::list).await
+            within(&self.pools.scans, &(filter, page), listing::list).await
         })
     }
 
     fn counts<'a>(&'a self, filter: &'a Filter) -> Answer<'a, Vec<Count>> {
-        Box::pin(async move { within(&self.pools.calm, &filter, listing::counts).await })
+        Box::pin(async move { within(&self.pools.scans, &filter, listing::counts).await })
     }
 
     fn events(&self, id: JobId, after: u64) -> Answer<'_, Vec<StoredEvent>> {
@@ -249,7 +249,7 @@ impl Queue for PostgresQueue {
     }
 
     fn queues(&self, now: Now) -> Answer<'_, Vec<QueueInfo>> {
-        Box::pin(async move { within(&self.pools.calm, &now, settings::list).await })
+        Box::pin(async move { within(&self.pools.scans, &now, settings::list).await })
     }
 
     fn configure<'a>(&'a self, queue: &'a str, settings: &'a QueueSettings) -> Answer<'a, ()> {
@@ -283,7 +283,7 @@ impl Queue for PostgresQueue {
     }
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
-        Box::pin(within(&self.pools.calm, &(), programs::list))
+        Box::pin(within(&self.pools.scans, &(), programs::list))
     }
 
     fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>> {
@@ -388,7 +388,7 @@ impl Queue for PostgresQueue {
     }
 
     fn check(&self, now: Now) -> Answer<'_, Vec<Finding>> {
-        Box::pin(async move { within(&self.pools.calm, &now, check::check).await })
+        Box::pin(async move { within(&self.pools.scans, &now, check::check).await })
     }
 
     fn backup<'a>(&'a self, file: &'a Path) -> Answer<'a, ()> {

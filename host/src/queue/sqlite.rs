@@ -1,8 +1,9 @@
 //! The queue in one SQLite file.
 //!
-//! One thread writes, in groups; a few threads read. The files below each hold one verb or a few that belong together;
-//! here they are only put together. Whatever needs no database, such as writing and reading documents, is done in the
-//! task of whoever asks, so that the thread that writes does nothing else.
+//! One thread writes, in groups; a few threads read, some what is soon over and others what may take long. The files
+//! below each hold one verb or a few that belong together; here they are only put together. Whatever needs no database,
+//! such as writing and reading documents, is done in the task of whoever asks, so that the thread that writes does nothing
+//! else.
 
 mod backup;
 mod change;
@@ -105,7 +106,7 @@ impl SqliteQueue {
         let (mut changed, mut page) = (Vec::new(), Page { after: None, limit: CHANGE_STEP });
         loop {
             let step = filter.clone();
-            let ids = self.readers.ask(move |db| listing::ids(db, &step, page)).await?;
+            let ids = self.readers.scan(move |db| listing::ids(db, &step, page)).await?;
             let Some(last) = ids.last() else { return Ok(changed) };
             page.after = Some(*last);
             changed.extend(self.change_step(ids, change, &states, now).await?);
@@ -149,7 +150,7 @@ impl Queue for SqliteQueue {
 
     fn holders<'a>(&'a self, keys: &'a [UniqueKey], now: Now) -> Answer<'a, Vec<Option<JobId>>> {
         let (keys, now) = (keys.to_vec(), now.unwrap_or_else(chrono::Utc::now).timestamp_millis());
-        Box::pin(self.readers.ask(move |db| unique::holders(db, &keys, now).map_err(fault)))
+        Box::pin(self.readers.look(move |db| unique::holders(db, &keys, now).map_err(fault)))
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim, now: Now) -> Answer<'a, Claimed> {
@@ -222,24 +223,24 @@ impl Queue for SqliteQueue {
     }
 
     fn get(&self, id: JobId) -> Answer<'_, Option<JobRecord>> {
-        Box::pin(self.readers.ask(move |db| read::get(db, id)))
+        Box::pin(self.readers.look(move |db| read::get(db, id)))
     }
 
     fn list<'a>(&'a self, filter: &'a Filter, page: Page) -> Answer<'a, Vec<Summary>> {
         Box::pin(async move {
             page.check()?;
             let filter = filter.clone();
-            self.readers.ask(move |db| listing::list(db, &filter, page)).await
+            self.readers.scan(move |db| listing::list(db, &filter, page)).await
         })
     }
 
     fn counts<'a>(&'a self, filter: &'a Filter) -> Answer<'a, Vec<Count>> {
         let filter = filter.clone();
-        Box::pin(self.readers.ask(move |db| listing::counts(db, &filter)))
+        Box::pin(self.readers.scan(move |db| listing::counts(db, &filter)))
     }
 
     fn events(&self, id: JobId, after: u64) -> Answer<'_, Vec<StoredEvent>> {
-        Box::pin(self.readers.ask(move |db| events::list(db, id, after)))
+        Box::pin(self.readers.look(move |db| events::list(db, id, after)))
     }
 
     fn signals(&self) -> Signals {
@@ -249,7 +250,7 @@ impl Queue for SqliteQueue {
     }
 
     fn queues(&self, now: Now) -> Answer<'_, Vec<QueueInfo>> {
-        Box::pin(self.readers.ask(move |db| settings::list(db, now.unwrap_or_else(chrono::Utc::now)).map_err(fault)))
+        Box::pin(self.readers.scan(move |db| settings::list(db, now.unwrap_or_else(chrono::Utc::now)).map_err(fault)))
     }
 
     fn configure<'a>(&'a self, queue: &'a str, settings: &'a QueueSettings) -> Answer<'a, ()> {
@@ -281,16 +282,16 @@ impl Queue for SqliteQueue {
     }
 
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>> {
-        Box::pin(self.readers.ask(move |db| programs::bytes(db, digest).map_err(fault)))
+        Box::pin(self.readers.look(move |db| programs::bytes(db, digest).map_err(fault)))
     }
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
-        Box::pin(self.readers.ask(|db| programs::list(db).map_err(fault)))
+        Box::pin(self.readers.scan(|db| programs::list(db).map_err(fault)))
     }
 
     fn versions<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Version>> {
         let name = name.to_owned();
-        Box::pin(self.readers.ask(move |db| programs::versions(db, &name).map_err(fault)))
+        Box::pin(self.readers.look(move |db| programs::versions(db, &name).map_err(fault)))
     }
 
     fn delete_name<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
@@ -314,7 +315,7 @@ impl Queue for SqliteQueue {
     }
 
     fn schedules(&self) -> Answer<'_, Vec<ScheduleInfo>> {
-        Box::pin(self.readers.ask(schedules::list))
+        Box::pin(self.readers.look(schedules::list))
     }
 
     fn delete_schedule<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
@@ -340,12 +341,12 @@ impl Queue for SqliteQueue {
 
     fn entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
         let key = key.clone();
-        Box::pin(self.readers.ask(move |db| entries::get(db, key)))
+        Box::pin(self.readers.look(move |db| entries::get(db, key)))
     }
 
     fn entries<'a>(&'a self, kind: &'static str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>> {
         let after = entry::list_after(after).to_owned();
-        Box::pin(self.readers.ask(move |db| entries::list(db, kind, &after)))
+        Box::pin(self.readers.look(move |db| entries::list(db, kind, &after)))
     }
 
     fn delete_entry<'a>(&'a self, key: &'a EntryKey) -> Answer<'a, bool> {
@@ -359,7 +360,7 @@ impl Queue for SqliteQueue {
     }
 
     fn workers(&self, now: Now) -> Answer<'_, Vec<WorkerInfo>> {
-        Box::pin(self.readers.ask(move |db| workers::list(db, now.unwrap_or_else(chrono::Utc::now)).map_err(fault)))
+        Box::pin(self.readers.look(move |db| workers::list(db, now.unwrap_or_else(chrono::Utc::now)).map_err(fault)))
     }
 
     fn prune<'a>(&'a self, retention: &'a Retention, now: Now) -> Answer<'a, u64> {
@@ -377,12 +378,12 @@ impl Queue for SqliteQueue {
     }
 
     fn check(&self, now: Now) -> Answer<'_, Vec<Finding>> {
-        Box::pin(self.readers.ask(move |db| check::check(db, now.unwrap_or_else(chrono::Utc::now))))
+        Box::pin(self.readers.scan_at_leisure(move |db| check::check(db, now.unwrap_or_else(chrono::Utc::now))))
     }
 
     fn backup<'a>(&'a self, file: &'a Path) -> Answer<'a, ()> {
         let file = file.to_owned();
-        Box::pin(self.readers.ask(move |db| backup::backup(db, &file)))
+        Box::pin(self.readers.scan_at_leisure(move |db| backup::backup(db, &file)))
     }
 
     fn clock(&self) -> Answer<'_, Timestamp> {

@@ -66,7 +66,7 @@ impl Stop {
     }
 }
 
-/// At most eleven connections, by what they are for.
+/// At most thirteen connections, by what they are for.
 #[derive(Clone, Debug)]
 pub(super) struct Pools {
     /// What must be on disk when it is answered, each statement through an index. Claims too: a lease that the server
@@ -74,8 +74,10 @@ pub(super) struct Pools {
     pub(super) hot: PgPool,
     /// The same for what may be lost with the server's last half second: renewals, what workers tell.
     pub(super) hasty: PgPool,
-    /// What people ask: the planner has its way, knowing what is asked for.
+    /// What is found by a key, or is small: the planner has its way, knowing what is asked for.
     pub(super) calm: PgPool,
+    /// The same for what may take a walk through every job, so that no number of these keeps the others waiting.
+    pub(super) scans: PgPool,
     /// The one that listens.
     pub(super) listening: PgPool,
 }
@@ -108,6 +110,7 @@ impl Pools {
             hasty: pool(3, hot.clone().options([("synchronous_commit", "off")])),
             hot: pool(4, hot),
             listening: pool(1, calm.clone()),
+            scans: pool(2, calm.clone()),
             calm: pool(3, calm),
         })
     }

@@ -13,6 +13,8 @@ use crate::queue::Error;
 const LOCK_WAIT: Duration = Duration::from_millis(1);
 /// How often a locked file is looked at: some ten seconds in all, far longer than any transaction of ours.
 const LOCK_TRIES: i32 = 10_000;
+/// How long whoever reads waits for an answer, as long as PostgreSQL works on one statement.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The ends of the tables and indexes, which is where a queue works, stay in memory. Not more, as SQLite looks through
 /// all pages of its cache at the end of nearly every transaction; the operating system has the rest.
 const CACHE_KIB: u32 = 4 * 1024;
@@ -67,6 +69,11 @@ pub(super) fn wait_for_lock(tries: i32) -> bool {
     tries < LOCK_TRIES
 }
 
+/// What is told when the time of a question is up.
+pub(super) fn no_answer() -> Error {
+    Error::Unavailable(format!("no answer within {PATIENCE:?}"))
+}
+
 /// What SQLite said, in the words of a queue.
 pub(super) fn fault(error: rusqlite::Error) -> Error {
     use rusqlite::Error as Sqlite;
@@ -90,6 +97,8 @@ pub(super) fn fault(error: rusqlite::Error) -> Error {
         | ErrorCode::SystemIoFailure
         | ErrorCode::OutOfMemory
         | ErrorCode::CannotOpen => Error::Unavailable(message),
+        // Only a question is interrupted, when nobody waits for it any more or its time is up.
+        ErrorCode::OperationInterrupted => no_answer(),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Corrupt { job: None, message },
         _ => Error::Database(message),
     }
