@@ -116,7 +116,7 @@ fn in_child(mut command: Command, wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| fault(&format!("{} could not be started", command.get_program().display()), error))?;
+        .map_err(|error| Error::NoCompiler { executable: command.get_program().into(), error })?;
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
         return Err(LoadError::Host(Error::Compiler("the child has no pipes".to_owned())));

@@ -60,6 +60,15 @@ pub enum Error {
     /// The engine could not be built, or refused what it had accepted before.
     #[error("engine: {0}")]
     Engine(String),
+    /// The compiler's child could not be started: this machine has no process, descriptor or memory left for it, or its
+    /// executable is being replaced. Nothing is wrong with the program, and another try may succeed.
+    #[error("compiler: {} could not be started: {error}", executable.display())]
+    NoCompiler {
+        /// What was to be started.
+        executable: PathBuf,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
     /// The compiler could not be reached or died.
     #[error("compiler: {0}")]
     Compiler(String),

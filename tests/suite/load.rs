@@ -284,12 +284,15 @@ async fn a_program_that_is_held_is_not_compiled_again_and_one_that_was_dropped_i
 
 #[tokio::test]
 async fn a_compiler_that_is_not_there_or_talks_nonsense_is_the_hosts_fault() {
-    for executable in ["/nowhere/at/all", "/bin/false"] {
+    let refused_by = async |executable: &str| {
         let compiler = Compiler::Child { executable: executable.into(), arguments: Vec::new() };
         let runner = builder().compiler(compiler).build().expect("a runner");
-        let refused = runner.load_wat(&returning(&["1"])).await;
-        assert!(matches!(refused, Err(LoadError::Host(Error::Compiler(_)))), "{executable}: {refused:?}");
-    }
+        runner.load_wat(&returning(&["1"])).await
+    };
+    let refused = refused_by("/nowhere/at/all").await;
+    assert!(matches!(refused, Err(LoadError::Host(Error::NoCompiler { .. }))), "{refused:?}");
+    let refused = refused_by("/bin/false").await;
+    assert!(matches!(refused, Err(LoadError::Host(Error::Compiler(_)))), "{refused:?}");
 }
 
 // The cache.

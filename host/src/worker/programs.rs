@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use crate::error::LoadError;
+use crate::error::{Error as HostError, LoadError};
 use crate::failure::{Failure, Kind};
 use crate::job::Digest;
 use crate::program::Program;
@@ -36,6 +36,8 @@ struct Entry {
 pub(super) enum Trouble {
     /// The queue did not answer.
     Queue(Error),
+    /// No compiler could be started.
+    Compiler(HostError),
     /// Whatever else it is.
     Host(Failure),
 }
@@ -96,6 +98,7 @@ async fn fetch(digest: Digest, queue: &dyn Queue, runner: &Runner) -> Result<Res
             Err(host(format!("expected the bytes of {digest} in the queue's store, found {}", other.digest())))
         }
         Err(LoadError::Refused(failure)) => Ok(Err(*failure)),
+        Err(LoadError::Host(error @ HostError::NoCompiler { .. })) => Err(Trouble::Compiler(error)),
         Err(LoadError::Host(error)) => Err(host(error.to_string())),
     }
 }

@@ -138,6 +138,10 @@ async fn load(attempt: Attempt, digest: Digest, job: Box<Job>) {
         Ok(Ok(program)) => program,
         Ok(Err(failure)) | Err(Trouble::Host(failure)) => return attempt.fail(failure),
         Err(Trouble::Queue(error)) if error.is_temporary() => return go_on(attempt, Begun::HandsBack),
+        Err(Trouble::Compiler(error)) => {
+            tracing::warn!(job_id = %attempt.key.job, program = %digest, %error, "a program cannot be compiled now; its job is handed back");
+            return go_on(attempt, Begun::HandsBack);
+        }
         Err(Trouble::Queue(error)) => return attempt.fail(Failure::new(Kind::Host, error.to_string())),
     };
     let key = attempt.key;

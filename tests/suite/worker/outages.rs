@@ -1,11 +1,13 @@
-//! The queue goes away and comes back: workers stay, and every job ends once.
+//! The queue goes away and comes back, or the compiler does: workers stay, and every job ends once.
 
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use ampule::queue::{AttemptEnd, Error, State};
+use ampule::Compiler;
+use ampule::queue::{AttemptEnd, Error, JobRecord, State};
 use ampule_tests::faulty::{Fault, Verb};
 use ampule_tests::guest::{fixture, returning};
-use ampule_tests::until;
+use ampule_tests::{builder, until};
 
 use super::{Site, at_once};
 
@@ -99,6 +101,22 @@ async fn a_program_that_cannot_be_fetched_now_is_fetched_later() {
     let _worker = site.describe().poll_every(Duration::from_millis(20)).start().expect("a worker");
     let record = site.ended(id).await;
     assert_eq!((record.summary.state, record.summary.tries), (State::Completed, 1));
+    assert_eq!(record.attempts[0].end, AttemptEnd::HandedBack);
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_compiled_now_is_compiled_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (executable, log) = (folder.path().join("compiler"), folder.path().join("log").display().to_string());
+    let compiler = Compiler::Child { executable: executable.clone(), arguments: vec!["compile".to_owned(), log] };
+    let site = Site::with(builder().compiler(compiler).build().expect("a runner")).await;
+    let id = site.put(site.job(&returning(&["1"])).await.retry(at_once(1))).await;
+    let _worker = site.describe().poll_every(Duration::from_millis(20)).start().expect("a worker");
+    let is_over = |record: &JobRecord| record.summary.attempt > 1 || record.summary.state.is_end();
+    site.until("it is handed out again", id, is_over).await;
+    symlink(env!("CARGO_BIN_EXE_alone"), executable).expect("a link");
+    let record = site.ended(id).await;
+    assert_eq!((record.summary.state, record.summary.tries), (State::Completed, 1), "{:?}", record.attempts);
     assert_eq!(record.attempts[0].end, AttemptEnd::HandedBack);
 }
 
