@@ -148,7 +148,8 @@ impl Held {
     /// When the first of the leases whose runs go on is over.
     pub(super) fn safe_until(&self) -> Option<Instant> {
         let held = self.lock();
-        held.values().filter(|holding| holding.stop.is_none()).map(|holding| holding.safe_until).min()
+        let goes_on = |holding: &&Holding| holding.stop.is_none() && !holding.has_ended();
+        held.values().filter(goes_on).map(|holding| holding.safe_until).min()
     }
 
     /// Stops all runs that are not being stopped already.

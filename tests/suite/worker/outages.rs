@@ -121,6 +121,20 @@ async fn a_program_that_cannot_be_compiled_now_is_compiled_later() {
 }
 
 #[tokio::test]
+async fn a_job_that_has_ended_is_not_renewed_without_a_pause_once_its_lease_is_over() {
+    let site = Site::new().await;
+    for verb in [Verb::Renew, Verb::Settle] {
+        site.faulty.fail_always(verb, Fault::Before(unavailable()));
+    }
+    site.put(site.job(&returning(&["1"])).await).await;
+    let _worker = site.describe().lease(Duration::from_millis(500)).start().expect("a worker");
+    // Each wait is longer than the one before, so this is long after the end of the lease.
+    until("its end is told again and again", || site.faulty.calls(Verb::Settle) > 7).await;
+    let (renewals, settles) = (site.faulty.calls(Verb::Renew), site.faulty.calls(Verb::Settle));
+    assert!(renewals < settles + 100, "{renewals} renewals");
+}
+
+#[tokio::test]
 async fn an_answer_that_never_comes_is_not_waited_for_for_ever() {
     let site = Site::new().await;
     site.faulty.fail_next(Verb::Claim, Fault::Hang);
