@@ -102,7 +102,7 @@ impl Server {
         settings: Settings,
         listener: TcpListener,
     ) -> std::io::Result<Server> {
-        let access = Access::new(Arc::clone(&queue), settings.rate);
+        let access = Access::new(Arc::clone(&queue), &settings);
         let uploads = Uploads::new(settings.max_uploads);
         let programs = Programs::new(Arc::clone(&queue), runner.clone());
         let app = App(Arc::new(Shared {

@@ -10,6 +10,8 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+use crate::LATER;
+
 /// A server that listens on loopback, with a worker beside it unless it was told otherwise.
 #[derive(Debug)]
 pub struct Served {
@@ -26,6 +28,14 @@ pub struct Served {
     server: Option<Server>,
     worker: Option<Worker>,
     _folder: TempDir,
+}
+
+/// Settings of a server that waits for its queue for as long as that takes: on a machine that stalls, no answer tells of
+/// that.
+#[must_use]
+pub fn patient(mut settings: Settings) -> Settings {
+    settings.queue_timeout = LATER;
+    settings
 }
 
 /// What a server answered.
@@ -45,7 +55,7 @@ impl Served {
         Served::with(Settings::default(), true).await
     }
 
-    /// A server with these settings, and a worker if one is wanted.
+    /// A server with these settings, but [`patient`], and a worker if one is wanted.
     ///
     /// # Panics
     /// If it does not start.
@@ -70,6 +80,7 @@ impl Served {
         let made = Tokens::new(Arc::clone(&queue)).make("tests", Role::Admin, None, None).await;
         let (_, admin) = made.expect("a token");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let settings = patient(settings);
         let server = Server::start(runner.clone(), Arc::clone(&queue), settings, listener).expect("a server");
         let worker = works.then(|| {
             let (builder, metrics) = (Worker::builder(runner.clone(), Arc::clone(&queue)).slots(8), server.metrics());
@@ -119,7 +130,7 @@ impl Served {
     pub async fn beside(&self) -> (Server, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let (runner, queue) = (self.runner.clone(), Arc::clone(&self.queue));
-        let server = Server::start(runner, queue, Settings::default(), listener).expect("a server");
+        let server = Server::start(runner, queue, patient(Settings::default()), listener).expect("a server");
         let base = format!("http://{}", server.address());
         (server, base)
     }

@@ -37,7 +37,7 @@ use self::secret::Hash;
 pub use self::token::{Role, Token};
 pub use self::tokens::Tokens;
 use super::problem::{Code, Problem};
-use super::settings::Rate;
+use super::settings::{Rate, Settings};
 use crate::queue::{Error, Queue, Timestamp};
 
 /// Knows the tokens.
@@ -64,10 +64,10 @@ pub(crate) struct Principal {
 
 impl Access {
     /// Inside a runtime: it looks after tokens in the background.
-    pub(crate) fn new(queue: Arc<dyn Queue>, rate: Option<Rate>) -> Self {
-        let lookup = Arc::new(Lookup::new(Tokens::new(queue)));
+    pub(crate) fn new(queue: Arc<dyn Queue>, settings: &Settings) -> Self {
+        let lookup = Arc::new(Lookup::new(Tokens::new(queue), settings.queue_timeout));
         let keeper = Keeper::start(Arc::clone(&lookup));
-        Access { lookup, keeper, guesses: Guesses::default(), rate, began_at: Instant::now() }
+        Access { lookup, keeper, guesses: Guesses::default(), rate: settings.rate, began_at: Instant::now() }
     }
 
     /// Who sent this request. Counts it against the token's rate.

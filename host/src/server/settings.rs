@@ -36,6 +36,9 @@ pub struct Settings {
     pub upload_timeout: Duration,
     /// The body of a request that is no program. Default 4 MiB.
     pub request_bytes: usize,
+    /// How long the queue may take to say whose a token is, and how much waits in it. Default 2 s. Past it a token that was
+    /// not in use of late is told 503, and `/metrics` that the queue is away.
+    pub queue_timeout: Duration,
     /// The longest wait of `?wait`. Default 60 s.
     pub max_wait: Duration,
     /// Jobs in one batch. Default 10,000, what a queue takes in one call.
@@ -94,6 +97,7 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(60),
             upload_timeout: Duration::from_secs(10 * 60),
             request_bytes: 4 << 20,
+            queue_timeout: Duration::from_secs(2),
             max_wait: Duration::from_secs(60),
             max_batch: 10_000,
             rate: None,

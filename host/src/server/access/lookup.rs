@@ -11,8 +11,6 @@ use super::cache::{Cache, Known, Memory};
 use super::tokens::{Stored, Tokens};
 use crate::queue::{Error, Timestamp};
 
-/// How long the queue may take to answer: a request waits for it.
-const MAX_LOOK: Duration = Duration::from_secs(2);
 /// How soon a queue that did not answer is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How soon after a look the next use is followed by another, so that a token that is in use is always fresh.
@@ -38,6 +36,8 @@ pub(super) enum NotLooked {
 pub(super) struct Lookup {
     pub(super) tokens: Tokens,
     pub(super) cache: Cache,
+    /// How long the queue may take to answer: a request waits for it.
+    longest_look: Duration,
     looks: Semaphore,
     suspect_looks: Semaphore,
     suspects: Semaphore,
@@ -46,10 +46,11 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    pub(super) fn new(tokens: Tokens) -> Self {
+    pub(super) fn new(tokens: Tokens, longest_look: Duration) -> Self {
         Lookup {
             tokens,
             cache: Cache::default(),
+            longest_look,
             looks: Semaphore::new(MAX_LOOKS),
             suspect_looks: Semaphore::new(MAX_SUSPECT_LOOKS),
             suspects: Semaphore::new(MAX_SUSPECTS),
@@ -106,8 +107,8 @@ impl Lookup {
             return Err(Error::Unavailable("it did not answer a moment ago".to_owned()));
         }
         let (since, began_at) = (self.cache.generation(), Instant::now());
-        let late = || Error::Unavailable(format!("no answer within {} s", MAX_LOOK.as_secs()));
-        let read = tokio::time::timeout(MAX_LOOK, self.read(id)).await.unwrap_or_else(|_| Err(late()));
+        let late = || Error::Unavailable(format!("no answer within {:?}", self.longest_look));
+        let read = tokio::time::timeout(self.longest_look, self.read(id)).await.unwrap_or_else(|_| Err(late()));
         self.heard(&read, Instant::now());
         let found = read?.filter(|look| !look.stored.token.is_over(look.now));
         let found = found.map(|look| (Arc::new(self.known(&look, began_at)), look));
@@ -150,7 +151,7 @@ impl Lookup {
         match *ask_again_at {
             Some(then) if now < then => false,
             Some(_) => {
-                *ask_again_at = Some(now + MAX_LOOK + ASK_AGAIN_AFTER);
+                *ask_again_at = Some(now + self.longest_look + ASK_AGAIN_AFTER);
                 true
             }
             None => true,

@@ -14,9 +14,6 @@ use super::super::App;
 /// How old what is told of the queue may be: however often somebody scrapes, it is asked no more than this.
 const QUEUE_AGE: Duration = Duration::from_secs(1);
 
-/// How long the queue may take to tell.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Queues of which the depth is told.
 const MOST_QUEUES: usize = 200;
 
@@ -102,7 +99,7 @@ impl State {
     }
 
     async fn ask(&self, app: &App) {
-        let answered = tokio::time::timeout(PATIENCE, async {
+        let answered = tokio::time::timeout(app.settings.queue_timeout, async {
             Ok::<_, crate::queue::Error>((app.queue.queues(None).await?, app.queue.clock().await?))
         });
         self.depth.clear();
