@@ -46,6 +46,11 @@ impl Raw {
         soon("it is taken", self.0.write_all(text.as_bytes())).await.expect("it is taken");
     }
 
+    /// Sends text, and says whether the server took it.
+    pub async fn try_say(&mut self, text: &str) -> bool {
+        soon("it is taken or refused", self.0.write_all(text.as_bytes())).await.is_ok()
+    }
+
     /// Whether the server closes without another byte.
     pub async fn is_closed(&mut self) -> bool {
         let mut byte = [0];
@@ -58,6 +63,16 @@ impl Raw {
         // A reset is an end too.
         let _ = soon("the server closes", self.0.read_to_end(&mut bytes)).await;
         bytes
+    }
+
+    /// One answer, or none if the server closes before it begins.
+    ///
+    /// # Panics
+    /// If the server closes in the middle of it.
+    pub async fn answer_if_any(&mut self) -> Option<RawAnswer> {
+        let mut byte = [0];
+        let came = soon("it is answered or closed", self.0.peek(&mut byte)).await;
+        if came.is_ok_and(|bytes| bytes > 0) { Some(self.answer().await) } else { None }
     }
 
     /// One answer, whose length is told.
