@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ampule::Value;
+use ampule::queue::{EntryKey, Expected};
 use ampule::server::{Role, Settings, Tokens};
 use ampule_tests::served::{Answered, Served};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-
-use super::until::until;
 
 async fn idle() -> Served {
     Served::with(Settings::default(), false).await
@@ -29,6 +28,18 @@ async fn names(served: &Served, token: &str) -> Vec<String> {
     assert_eq!(listed.status, StatusCode::OK, "{listed:?}");
     let tokens = listed.body["tokens"].as_array().expect("tokens").iter();
     tokens.map(|token| token["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+fn key(id: &str) -> EntryKey {
+    EntryKey::new("token", id)
+}
+
+/// Lets a token be over since it was made.
+async fn end(served: &Served, id: &str) {
+    let mut entry = served.queue.entry(&key(id)).await.expect("the queue is there").expect("the token is there");
+    entry.document["expires_at"] = entry.document["made_at"].clone();
+    let expected = Expected::Revision(entry.revision);
+    assert!(served.queue.put_entry(&entry, expected, None).await.expect("the queue is there"));
 }
 
 fn id_of(text: &str) -> &str {
@@ -142,10 +153,8 @@ async fn the_last_token_of_an_operator_stays() {
 async fn an_operators_token_that_is_over_is_no_other_one() {
     let served = idle().await;
     let tokens = Tokens::new(Arc::clone(&served.queue));
-    let now = async || served.queue.clock().await.unwrap();
-    let end = now().await + Duration::from_secs(2);
-    tokens.make("short", Role::Admin, None, Some(end)).await.unwrap();
-    until("it is over", async || now().await > end).await;
+    let (short, _) = tokens.make("short", Role::Admin, None, None).await.unwrap();
+    end(&served, &short.id).await;
     let refused = delete_as(&served, &served.admin, id_of(&served.admin)).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     assert_eq!(names(&served, &served.admin).await, ["tests", "short"]);
@@ -188,13 +197,12 @@ async fn the_tokens_of_a_tenant_are_bounded_and_anothers_are_not_its_affair() {
     let served = idle().await;
     let tokens = Tokens::new(Arc::clone(&served.queue));
     let (first, _) = tokens.make("x", Role::Read, Some("acme".to_owned()), None).await.unwrap();
-    let key = |name: String| ampule::queue::EntryKey::new("token", name);
-    let entry = served.queue.entry(&key(first.id.clone())).await.unwrap().unwrap();
+    let entry = served.queue.entry(&key(&first.id)).await.unwrap().unwrap();
     for number in 1..1_000 {
         let mut copy = entry.clone();
         copy.key.name = format!("{number:0>12}");
         copy.document["id"] = copy.key.name.clone().into();
-        served.queue.put_entry(&copy, ampule::queue::Expected::Nothing, None).await.unwrap();
+        served.queue.put_entry(&copy, Expected::Nothing, None).await.unwrap();
     }
     let body = |tenant: &str| json!({ "name": "one more", "role": "read", "tenant": tenant });
     let refused = served.post("/v1/tokens", &body("acme")).await;
@@ -202,10 +210,7 @@ async fn the_tokens_of_a_tenant_are_bounded_and_anothers_are_not_its_affair() {
     assert_eq!(served.post("/v1/tokens", &body("other")).await.status, StatusCode::CREATED);
     assert_eq!(names(&served, &served.admin).await.len(), 1_002, "the list has more than one page");
     for id in ["000000000007", "000000000999"] {
-        let mut over = served.queue.entry(&key(id.to_owned())).await.unwrap().unwrap();
-        over.document["expires_at"] = over.document["made_at"].clone();
-        let expected = ampule::queue::Expected::Revision(over.revision);
-        assert!(served.queue.put_entry(&over, expected, None).await.unwrap());
+        end(&served, id).await;
     }
     for _ in 0..2 {
         assert_eq!(served.post("/v1/tokens", &body("acme")).await.status, StatusCode::CREATED, "in the place of one");

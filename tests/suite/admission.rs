@@ -71,9 +71,9 @@ async fn a_timeout_counts_from_the_start_of_the_run_and_not_from_the_call() {
     let runner = builder().pool_size(1).build().expect("a runner");
     let loops = load(&runner, &fixture("loop")).await;
     // Works for long enough that the clock is looked at while it does.
-    let counts = load(&runner, &fixture("count").replace("COUNT", "50000000")).await;
-    let first = runner.run_async(Job::new(&loops).timeout(Duration::from_millis(3_000))).expect("a slot");
-    let second = runner.run_async(Job::new(&counts).timeout(Duration::from_millis(2_500))).expect("a turn");
+    let counts = load(&runner, &fixture("count").replace("COUNT", "5000000")).await;
+    let first = runner.run_async(Job::new(&loops).timeout(Duration::from_millis(4_500))).expect("a slot");
+    let second = runner.run_async(Job::new(&counts).timeout(Duration::from_secs(4))).expect("a turn");
     assert_eq!(failure(ended(first).await).kind, Kind::TimedOut);
     assert_eq!(value(ended(second).await), 1, "it waited longer than its timeout, and then had all of it");
 }

@@ -173,9 +173,10 @@ async fn a_delayed_job_that_is_cancelled_never_runs() {
 async fn a_paused_job_does_not_run_when_its_delay_is_over_and_does_when_resumed() {
     let runner = runner();
     let program = load(&runner, &returning(&["1"])).await;
-    let paused = runner.delay(Duration::from_millis(5), Job::new(&program)).expect("accepted");
+    // Long enough not to be over before it is paused.
+    let paused = runner.delay(Duration::from_secs(5), Job::new(&program)).expect("accepted");
     paused.control().pause();
-    let later = runner.delay(Duration::from_millis(50), Job::new(&program)).expect("accepted");
+    let later = runner.delay(Duration::from_millis(5_050), Job::new(&program)).expect("accepted");
     assert_eq!(value(ended(later).await), 1, "the later one passes the paused one");
     assert_eq!(paused.status(), Status::Delayed);
     paused.control().resume();

@@ -136,7 +136,7 @@ async fn who_says_yes_and_then_does_not_stop_has_said_yes() {
         assert_eq!((state, status, message), (State::Completed, Some(200), None), "{what}");
         assert_eq!(body.as_deref(), Some(kept), "{what}");
     }
-    let scene = Scene::start(hasty(2_000)).await;
+    let scene = Scene::start(hasty(4_000)).await;
     for (what, reply) in [
         ("a body that hangs", Reply::SayAndHang(ok("content-length: 9\r\n\r\naaa"))),
         ("a body that drips", Reply::Drip(ok("\r\naaa"))),

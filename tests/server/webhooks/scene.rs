@@ -102,10 +102,11 @@ impl Scene {
         until(async || self.served.queue.get(delivery).await.expect("a job").filter(|job| is_there(&job.summary))).await
     }
 
-    /// Sends again what waits for another try.
+    /// Sends again what waits for another try, unless its turn has come by itself meanwhile.
     pub(super) async fn again(&self, delivery: JobId) {
         let changed = self.served.queue.change(&Selection::Ids(vec![delivery]), &Change::RunNow, None).await;
-        assert_eq!(changed.expect("changed"), [delivery]);
+        let changed = changed.expect("changed");
+        assert!(changed.is_empty() || changed == [delivery], "{changed:?}");
     }
 }
 
