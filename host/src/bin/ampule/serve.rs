@@ -21,22 +21,14 @@ const BACKLOG: u32 = 4_096;
 /// Serves as the configuration says.
 pub(crate) async fn run(service: Service, config: &Config) -> Result<ExitCode, Fault> {
     let mut signals = Signals::catch()?;
-    let listener = bind(service.server.listen)?;
-    let queue = queue::open(&service.queue.parse::<QueueUrl>()?).await?;
-    let first = first_token(&queue, service.server.listen.ip()).await?;
-    let slots = service.runner.direct_slots + if service.worker.enabled { service.worker.slots } else { 0 };
-    let runner = workers::runner(&service, slots, config)?;
-    let settings = service.server.settings.clone();
-    let server = Server::start(runner.clone(), Arc::clone(&queue), settings, listener)
-        .map_err(|error| anyhow::Error::new(error).context("the listener"))?;
-    let workers = match service.worker.enabled {
-        true => {
-            let metrics = server.metrics();
-            Some(Workers::start(&runner, &queue, &service, move |settled| metrics.settled(settled))?)
-        }
-        false => None,
-    };
     let says = Says(service.log.format);
+    let Some(started) = signals.unless(Started::new(&service, config)).await else {
+        says.stopped(&Drained::default());
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Started { queue, runner, server, workers } = started?;
+    // Shown this once, so it is made when nothing is left that could fail, and no signal takes it away in between.
+    let first = first_token(&queue, service.server.listen.ip()).await?;
     says.listening(server.address(), first.as_deref(), &runner, workers.as_ref());
     signals.asked_to_stop().await;
     says.stopping(&service, workers.as_ref());
@@ -59,6 +51,35 @@ pub(crate) async fn run(service: Service, config: &Config) -> Result<ExitCode, F
     Ok(if drained.abandoned == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit::HOST) })
 }
 
+/// All that serves.
+struct Started {
+    queue: Arc<dyn Queue>,
+    runner: Runner,
+    server: Server,
+    workers: Option<Workers>,
+}
+
+impl Started {
+    async fn new(service: &Service, config: &Config) -> Result<Self, Fault> {
+        let listener = bind(service.server.listen)?;
+        let queue = queue::open(&service.queue.parse::<QueueUrl>()?).await?;
+        refuse_others_without_a_token(&queue, service.server.listen.ip()).await?;
+        let slots = service.runner.direct_slots + if service.worker.enabled { service.worker.slots } else { 0 };
+        let runner = workers::runner(service, slots, config)?;
+        let settings = service.server.settings.clone();
+        let server = Server::start(runner.clone(), Arc::clone(&queue), settings, listener)
+            .map_err(|error| anyhow::Error::new(error).context("the listener"))?;
+        let workers = match service.worker.enabled {
+            true => {
+                let metrics = server.metrics();
+                Some(Workers::start(&runner, &queue, service, move |settled| metrics.settled(settled))?)
+            }
+            false => None,
+        };
+        Ok(Started { queue, runner, server, workers })
+    }
+}
+
 /// Takes the address, before anything is made that would be left behind if it cannot be had.
 fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
     let bind = || {
@@ -78,19 +99,23 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
     })
 }
 
-/// Makes the first token, if there is none and only this machine can reach the server.
-async fn first_token(queue: &Arc<dyn Queue>, address: IpAddr) -> Result<Option<String>, Fault> {
-    let tokens = Tokens::new(Arc::clone(queue));
-    if address.is_loopback() {
-        return Ok(tokens.first().await?.map(|(_, text)| text));
-    }
-    if tokens.is_empty().await? {
+/// Others than this machine reach no server that has no token yet.
+async fn refuse_others_without_a_token(queue: &Arc<dyn Queue>, address: IpAddr) -> Result<(), Fault> {
+    if !address.is_loopback() && Tokens::new(Arc::clone(queue)).is_empty().await? {
         return Err(Fault::Usage(format!(
             "expected a token before others can reach this server on {address}, found none\n  \
              `ampule tokens create` makes one"
         )));
     }
-    Ok(None)
+    Ok(())
+}
+
+/// Makes the first token, if there is none and only this machine can reach the server.
+async fn first_token(queue: &Arc<dyn Queue>, address: IpAddr) -> Result<Option<String>, Fault> {
+    if !address.is_loopback() {
+        return Ok(None);
+    }
+    Ok(Tokens::new(Arc::clone(queue)).first().await?.map(|(_, text)| text))
 }
 
 /// What is said on stderr: lines for people, or events where the log is for machines.

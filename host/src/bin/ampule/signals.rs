@@ -21,6 +21,15 @@ impl Signals {
         Ok(Signals { interrupt, terminate, seen: false })
     }
 
+    /// Waits for work, unless a signal comes first: then there is nothing, and the work is dropped.
+    pub(crate) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.asked_to_stop() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Resolves at the first signal. At the second, whenever it comes, the process exits.
     pub(crate) async fn asked_to_stop(&mut self) {
         tokio::select! {

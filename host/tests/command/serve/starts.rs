@@ -1,6 +1,8 @@
 //! What a server says when it starts, and when it does not.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -42,6 +44,24 @@ fn the_second_start_makes_no_second_token() {
     let answer = server.ask("", "GET", line.split_once(&server.address).unwrap().1.trim(), b"").unwrap();
     assert_eq!(answer.status, 204, "{line}");
     assert_eq!(shell.call(["tokens", "--json"]).document()["tokens"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_start_that_fails_makes_no_token_and_the_next_one_shows_it() {
+    let shell = Shell::new();
+    let cache = shell.path("open");
+    std::fs::create_dir(&cache).unwrap();
+    let may_be_read_by = |mode| std::fs::set_permissions(&cache, Permissions::from_mode(mode)).unwrap();
+    may_be_read_by(0o755);
+    let start = ["serve", "--listen", "127.0.0.1:0"];
+    for (arguments, code) in [(["--cache", "open"], 4), (["--set", "webhooks.ca_file=/not-there.pem"], 2)] {
+        let ended = shell.call([&start[..], &arguments].concat());
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+    }
+    may_be_read_by(0o700);
+    let server = Server::start(&shell, &["--cache", "open"]);
+    let token = server.says("shown this once: ");
+    server.get(&token, "/v1/version");
 }
 
 #[test]
