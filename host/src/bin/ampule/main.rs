@@ -20,6 +20,7 @@ mod live;
 mod log;
 mod new;
 mod on_server;
+mod outlet;
 mod printable;
 mod program;
 mod queue;

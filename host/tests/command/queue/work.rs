@@ -5,6 +5,8 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use serde_json::json;
+
 use super::super::shell::{Shell, wait_for};
 use super::redacted;
 
@@ -133,6 +135,25 @@ fn a_worker_that_is_told_to_stop_lets_jobs_finish() {
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.contains("loop failed") && stderr.contains("stopped, 1 ended meanwhile"), "{stdout}{stderr}");
     assert_eq!(shell.state_of(&id), "failed");
+}
+
+#[test]
+fn a_worker_goes_on_and_stops_as_told_although_nobody_reads_its_lines() {
+    let shell = Shell::new();
+    let id = shell.enqueue("nothing", &["--hold"]);
+    let digest = shell.document(&["show", &id])["job"]["program"].as_str().unwrap().to_owned();
+    // Together far more than a pipe holds.
+    let job = json!({ "program": digest, "name": "n".repeat(200) }).to_string();
+    let batch = shell.call_with_stdin(&["enqueue", "--batch", "-"], &format!("{job}\n").repeat(600));
+    assert_eq!(batch.code, Some(0), "{batch:?}");
+    let worker = Running::start(&shell, &[]);
+    wait_for(|| {
+        let queues = shell.document(&["queues"]);
+        (&queues["queues"][0]["queued"], &queues["queues"][0]["running"]) == (&1.into(), &0.into())
+    });
+    worker.signal(Signal::TERM);
+    let Running { mut child, stderr: _unread } = worker;
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

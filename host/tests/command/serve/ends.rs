@@ -1,10 +1,10 @@
 //! How a server ends: in an orderly way, at once, and killed in the middle of everything.
 
 use std::collections::BTreeSet;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::http::{Exchange, ask};
 use super::super::shell::{Shell, assembled, wait_for};
@@ -79,6 +79,20 @@ fn a_second_signal_ends_a_server_at_once() {
     server.says("a second signal leaves at once");
     server.signal(Signal::TERM);
     assert_eq!(server.ended(), Some(130));
+}
+
+#[test]
+fn who_still_starts_is_stopped_by_the_first_signal() {
+    // A database that takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let queue = format!("postgres://ada:secret@{}/jobs", silent.local_addr().unwrap());
+    for (arguments, signal) in [(&["serve", "--listen", "127.0.0.1:0"][..], Signal::TERM), (&["work"], Signal::INT)] {
+        let shell = Shell::new();
+        let mut child = shell.command(arguments).env("AMPULE_QUEUE", &queue).spawn().unwrap();
+        let _connection = silent.accept().unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}");
+    }
 }
 
 #[test]

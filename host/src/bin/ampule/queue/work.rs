@@ -1,16 +1,19 @@
 //! `ampule work`: a worker process, until it is told to stop or nothing is left to do.
 
+use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ampule::queue::{self, Filter, Mode, Page, Queue, QueueUrl, State, Summary, Target, Verdict};
 use ampule::{Drained, SettledJob};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::when;
 use crate::args::WorkArgs;
 use crate::config::{Config, Service};
 use crate::exit::{self, Fault};
+use crate::outlet::Outlet;
 use crate::printable::printable_line;
 use crate::report;
 use crate::signals::Signals;
@@ -19,20 +22,22 @@ use crate::workers::{self, Workers};
 /// How often it is looked whether anything is left although nothing was heard.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long a reader has for the last lines once the worker was told to stop: far longer than one takes who reads.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
 pub(crate) async fn run(args: &WorkArgs, service: &Service, config: &Config) -> Result<ExitCode, Fault> {
     let mut signals = Signals::catch()?;
-    let queue = queue::open(&service.queue.parse::<QueueUrl>()?).await?;
+    let told = Told::default();
+    let (outlet, writer) = Outlet::start(io::stdout(), |dropped| say(&format!("{dropped} more ended: nobody read")))?;
+    let lines = (!args.quiet).then_some(outlet);
+    let Some(started) = signals.unless(Started::new(service, config, told.clone(), lines)).await else {
+        say(&workers::ended(&Drained::default()));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Started { queue, languages, workers } = started?;
     let (slots, only) = (service.worker.slots, service.worker.only.as_slice());
-    let runner = workers::runner(service, slots, config)?;
-    let languages: Vec<String> = runner.languages().into_iter().map(|language| language.name).collect();
-    let (sender, settled) = unbounded_channel();
-    let workers = Workers::start(&runner, &queue, service, move |end| {
-        // Whoever prints is gone only when the process ends.
-        let _ = sender.send(end.clone());
-    })?;
     let plural = if slots == 1 { "slot" } else { "slots" };
     say(&format!("worker {} is ready: {slots} {plural}, {}", workers.id(), served(only)));
-    let mut told = Told { settled, quiet: args.quiet, failed: false };
     let is_empty = tokio::select! {
         biased;
         () = signals.asked_to_stop() => {
@@ -47,7 +52,6 @@ pub(crate) async fn run(args: &WorkArgs, service: &Service, config: &Config) -> 
             done?;
             true
         }
-        () = told.all() => false,
     };
     let mut drained = tokio::select! {
         biased;
@@ -55,18 +59,39 @@ pub(crate) async fn run(args: &WorkArgs, service: &Service, config: &Config) -> 
         () = async { loop { signals.asked_to_stop().await } } => Drained::default(),
         drained = workers.shutdown(service.grace) => drained,
     };
-    told.rest();
     if is_empty {
+        // Whoever asked for an end of the work has asked for all of its lines too.
+        signals.unless(writer.finish()).await;
         // The queue told of these ends before the worker had counted them: nothing ran any more.
         drained.finished = 0;
         say_what_waits(&*queue).await;
+    } else {
+        // Who does not read by then is not waited for.
+        let _ = tokio::time::timeout(LAST_LINES, writer.finish()).await;
     }
     say(&workers::ended(&drained));
-    Ok(match (drained.abandoned, args.until_empty && told.failed) {
+    Ok(match (drained.abandoned, args.until_empty && told.has_failed()) {
         (0, false) => ExitCode::SUCCESS,
         (0, true) => ExitCode::from(exit::FAILED),
         _ => ExitCode::from(exit::HOST),
     })
+}
+
+/// All that works.
+struct Started {
+    queue: Arc<dyn Queue>,
+    languages: Vec<String>,
+    workers: Workers,
+}
+
+impl Started {
+    async fn new(service: &Service, config: &Config, told: Told, lines: Option<Outlet>) -> Result<Self, Fault> {
+        let queue = queue::open(&service.queue.parse::<QueueUrl>()?).await?;
+        let runner = workers::runner(service, service.worker.slots, config)?;
+        let languages = runner.languages().into_iter().map(|language| language.name).collect();
+        let workers = Workers::start(&runner, &queue, service, move |end| told.tell(end, lines.as_ref()))?;
+        Ok(Started { queue, languages, workers })
+    }
 }
 
 /// Resolves when no job runs and none is queued that could run here, now or later.
@@ -149,35 +174,25 @@ fn say(text: &str) {
     report::note(&mut anstream::stderr().lock(), text);
 }
 
-/// One line for each end.
+/// What became of the jobs that ended, whether a line tells of each or none.
+#[derive(Clone, Default)]
 struct Told {
-    settled: UnboundedReceiver<SettledJob>,
-    quiet: bool,
     /// Whether a job failed for good.
-    failed: bool,
+    failed: Arc<AtomicBool>,
 }
 
 impl Told {
-    /// Tells of all that comes. Whatever it is dropped at, no end is lost: [`Told::rest`] tells of it.
-    async fn all(&mut self) {
-        while let Some(end) = self.settled.recv().await {
-            self.tell(&end);
+    fn tell(&self, end: &SettledJob, lines: Option<&Outlet>) {
+        if end.settlement.verdict == Verdict::Failed {
+            self.failed.store(true, Ordering::Release);
+        }
+        if let Some(lines) = lines {
+            lines.put(&line(end));
         }
     }
 
-    /// Tells of all that came.
-    fn rest(&mut self) {
-        while let Ok(end) = self.settled.try_recv() {
-            self.tell(&end);
-        }
-    }
-
-    fn tell(&mut self, end: &SettledJob) {
-        self.failed |= end.settlement.verdict == Verdict::Failed;
-        if !self.quiet {
-            // A full disk on the reader's side is no reason to stop working.
-            let _ = report::print(&format!("{}\n", line(end)));
-        }
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 }
 
