@@ -191,4 +191,7 @@ async fn who_wants_a_new_name_gets_no_other() {
     assert_eq!(refusal(&put("\"abc\"").await), (400, "bad_request"));
     assert_eq!(put("*").await.status, StatusCode::CREATED);
     assert_eq!(refusal(&put("*").await), (412, "precondition_failed"));
+    let request = served.request(Method::PUT, "/v1/programs/new").header("if-none-match", "*");
+    let wrong = Answered::of(request.header("content-type", "application/wasm").body("no program")).await;
+    assert_eq!(refusal(&wrong), (422, "bad_program"), "what is wrong anyway is told first");
 }

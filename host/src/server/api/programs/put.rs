@@ -67,7 +67,7 @@ pub(super) async fn put(
 ) -> Result<Response> {
     let form = form(&headers)?;
     let stored = principal.new_name(&shown)?;
-    let name = Name { must_be_new: must_be_new(&app, &stored, &headers).await?, shown, stored };
+    let name = Name { must_be_new: must_be_new(&headers)?, shown, stored };
     let (existed, document) = match form {
         Form::Wasm => put_program(&app, name, body).await?,
         Form::Source => put_source(&app, name, body).await?,
@@ -90,17 +90,22 @@ fn form(headers: &HeaderMap) -> Result<Form> {
     }
 }
 
-/// Whether the name has to be new. One that is not is refused before anything is read; whether it still is decides the
-/// queue, when it is given.
-async fn must_be_new(app: &App, stored: &str, headers: &HeaderMap) -> Result<bool> {
-    let Some(value) = headers.get(IF_NONE_MATCH) else { return Ok(false) };
-    if value != "*" {
-        return Err(Problem::invalid("If-None-Match", "`*`", format!("{value:?}")));
+/// Whether the name has to be new.
+fn must_be_new(headers: &HeaderMap) -> Result<bool> {
+    match headers.get(IF_NONE_MATCH) {
+        None => Ok(false),
+        Some(value) if value == "*" => Ok(true),
+        Some(value) => Err(Problem::invalid("If-None-Match", "`*`", format!("{value:?}"))),
     }
-    if sources::meaning(&*app.queue, stored).await?.is_some() {
+}
+
+/// Refuses a name that has to be new and is not, once all else is right, as RFC 9110 §13.2.1 orders it, and before
+/// anything is stored. Whether it still is new decides the queue, when it is given.
+async fn check_new(app: &App, name: &Name) -> Result<()> {
+    if name.must_be_new && sources::meaning(&*app.queue, &name.stored).await?.is_some() {
         return Err(not_new());
     }
-    Ok(true)
+    Ok(())
 }
 
 fn not_new() -> Problem {
@@ -114,6 +119,7 @@ async fn put_program(app: &App, name: Name, body: Body) -> Result<(bool, Program
     if let Some(failure) = refusal {
         return Err(Problem::of_failure(&failure));
     }
+    check_new(app, &name).await?;
     let existed = give(app, &name, &wasm, inspection.digest).await?;
     app.programs.forget(&name.stored);
     uploads::compile(app, inspection.digest, turn);
@@ -153,6 +159,7 @@ async fn put_source(app: &App, name: Name, body: Body) -> Result<(bool, ProgramD
     if source.len() > limit {
         return Err(Problem::invalid("source", format!("at most {limit} bytes"), format!("{} bytes", source.len())));
     }
+    check_new(app, &name).await?;
     let (existed, given) = if name.must_be_new {
         let taken = sources::take(&*app.queue, &name.stored, &language.0, &source).await?;
         (false, taken.ok_or_else(not_new)?)
