@@ -13,6 +13,7 @@ mod connection;
 mod enqueue;
 mod entries;
 mod events;
+mod file;
 mod forget;
 mod insert;
 mod listing;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::Synchronous;
+use super::{Synchronous, file};
 use crate::queue::Error;
 
 /// How long one look at a locked file waits before the next. Another process's commit takes about as long as one
@@ -28,6 +28,7 @@ const STATEMENTS: usize = 128;
 
 /// A connection that may write. It waits for locks of other processes, and is told nothing about the schema yet.
 pub(super) fn writing(path: &Path) -> Result<Connection, Error> {
+    file::make(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     open(path, flags)
 }
