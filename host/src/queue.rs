@@ -152,6 +152,9 @@ pub trait Queue: fmt::Debug + Send + Sync + 'static {
     /// A program's bytes.
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>>;
 
+    /// Whether a program is stored. With a beginning of names: and a name that begins so means it or has meant it.
+    fn has_program<'a>(&'a self, digest: Digest, names: Option<&'a str>) -> Answer<'a, bool>;
+
     /// Every program and the names that it has.
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>>;
 

@@ -1,7 +1,10 @@
 //! Programs over HTTP: stored under names, listed, shown with all that they meant, given back, taken away.
 
+use std::sync::Arc;
+
 use ampule::Value;
 use ampule::server::{Role, Settings};
+use ampule_tests::faulty::{FaultyQueue, Verb};
 use ampule_tests::guest::{fixture, returning};
 use ampule_tests::served::{Answered, Served};
 use reqwest::{Method, StatusCode};
@@ -194,4 +197,28 @@ async fn who_wants_a_new_name_gets_no_other() {
     let request = served.request(Method::PUT, "/v1/programs/new").header("if-none-match", "*");
     let wrong = Answered::of(request.header("content-type", "application/wasm").body("no program")).await;
     assert_eq!(refusal(&wrong), (422, "bad_program"), "what is wrong anyway is told first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_digest_is_one_question_however_many_names_there_are() {
+    let served = Served::with(Settings::default(), false).await;
+    let stored = async |name: &str, text: &str| {
+        let stored = served.queue.put_program(&program(text), Some(name), None).await;
+        stored.expect("it is stored").to_string()
+    };
+    let mut own = String::new();
+    for number in 0..20 {
+        own = stored(&format!("acme:{number}"), &number.to_string()).await;
+    }
+    let others = stored("other:program", "99").await;
+    let token = served.token(Role::Submit, Some("acme")).await;
+    let counted = FaultyQueue::new(Arc::clone(&served.queue));
+    let (_server, base) = served.another(counted.clone(), Settings::default()).await;
+    for (digest, status) in [(own, 200), (others, 404)] {
+        let request = served.client.post(format!("{base}/v1/run")).bearer_auth(&token);
+        let run = Answered::of(request.json(&json!({"program": digest}))).await;
+        assert_eq!(run.status.as_u16(), status, "{:?}", run.body);
+    }
+    let calls = [Verb::HasProgram, Verb::Programs, Verb::Versions].map(|verb| counted.calls(verb));
+    assert_eq!(calls, [2, 0, 0]);
 }

@@ -37,6 +37,7 @@ pub enum Verb {
     PutProgram,
     TakeName,
     Program,
+    HasProgram,
     Programs,
     Versions,
     DeleteName,
@@ -232,6 +233,10 @@ impl Queue for FaultyQueue {
 
     fn program(&self, digest: Digest) -> Answer<'_, Option<Vec<u8>>> {
         self.through(Verb::Program, move |queue| queue.program(digest))
+    }
+
+    fn has_program<'a>(&'a self, digest: Digest, names: Option<&'a str>) -> Answer<'a, bool> {
+        self.through(Verb::HasProgram, move |queue| queue.has_program(digest, names))
     }
 
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {

@@ -179,6 +179,10 @@ impl Queue for Witness {
         self.inner.program(digest)
     }
 
+    fn has_program<'a>(&'a self, digest: Digest, names: Option<&'a str>) -> Answer<'a, bool> {
+        self.inner.has_program(digest, names)
+    }
+
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         self.inner.programs()
     }

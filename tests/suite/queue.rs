@@ -286,7 +286,8 @@ laws! {
         a_name_that_is_deleted_means_nothing,
         a_program_whose_name_is_deleted_stays_for_the_jobs_that_mean_it,
         a_name_that_no_program_can_have_is_refused_and_never_found,
-        a_thousand_versions_of_a_name_are_told;
+        a_thousand_versions_of_a_name_are_told,
+        whose_names_ever_meant_a_program_is_told;
     entries:
         a_document_is_read_as_it_was_stored,
         a_document_that_was_never_stored_is_not_there,

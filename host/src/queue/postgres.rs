@@ -282,6 +282,10 @@ impl Queue for PostgresQueue {
         Box::pin(async move { within(&self.pools.calm, &digest, programs::bytes).await })
     }
 
+    fn has_program<'a>(&'a self, digest: Digest, names: Option<&'a str>) -> Answer<'a, bool> {
+        Box::pin(async move { within(&self.pools.calm, &(digest, names), programs::is_there).await })
+    }
+
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         Box::pin(within(&self.pools.scans, &(), programs::list))
     }

@@ -286,6 +286,11 @@ impl Queue for SqliteQueue {
         Box::pin(self.readers.look(move |db| programs::bytes(db, digest).map_err(fault)))
     }
 
+    fn has_program<'a>(&'a self, digest: Digest, names: Option<&'a str>) -> Answer<'a, bool> {
+        let names = names.map(str::to_owned);
+        Box::pin(self.readers.look(move |db| programs::is_there(db, digest, names.as_deref()).map_err(fault)))
+    }
+
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         Box::pin(self.readers.scan(|db| programs::list(db).map_err(fault)))
     }

@@ -318,6 +318,10 @@ impl Queue for RemoteQueue {
         Box::pin(self.download(digest))
     }
 
+    fn has_program<'a>(&'a self, _: Digest, _: Option<&'a str>) -> Answer<'a, bool> {
+        not_of_clients("to tell whether a program is stored")
+    }
+
     fn programs(&self) -> Answer<'_, Vec<StoredProgram>> {
         Box::pin(self.stored_programs())
     }

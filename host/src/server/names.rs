@@ -52,6 +52,11 @@ impl Principal {
         }
     }
 
+    /// How all names begin that are its own; none if it has no tenant and may say every name.
+    pub(crate) fn own_names(&self) -> Option<String> {
+        self.tenant.as_ref().map(|tenant| format!("{tenant}{BETWEEN}"))
+    }
+
     /// The tenant of what this principal makes, where it asks for this one.
     pub(crate) fn tenant_of(&self, asked: Option<String>) -> Result<Option<String>> {
         match (&self.tenant, asked) {

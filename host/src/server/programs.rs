@@ -6,7 +6,6 @@ mod copies;
 mod known;
 mod recent;
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::copies::Copies;
@@ -26,8 +25,8 @@ pub(crate) struct Programs {
     queue: Arc<dyn Queue>,
     runner: Runner,
     names: Copies<Meaning>,
-    /// The digests that may be meant, of a tenant or of all.
-    digests: Copies<Arc<HashSet<Digest>>>,
+    /// The digests that may be meant, each with who may.
+    digests: Copies<()>,
     known: Mutex<Recent<Digest, Arc<Known>>>,
 }
 
@@ -62,7 +61,7 @@ impl Programs {
         let digest = asked.starts_with("sha256:").then(|| asked.parse().ok()).flatten();
         let found = match digest {
             Some(digest) => {
-                let may_mean = self.digests(principal).await?.contains(&digest);
+                let may_mean = self.may_mean(principal, digest).await?;
                 may_mean.then_some(Meaning::Program(digest))
             }
             None => {
@@ -104,26 +103,16 @@ impl Programs {
         })
     }
 
-    /// The digests that a principal may mean: those that its own names mean or have meant; all that are stored, if it has
+    /// Whether a principal may mean this digest: one that its own names mean or have meant; any that is stored, if it has
     /// no tenant.
-    async fn digests(&self, principal: &Principal) -> Result<Arc<HashSet<Digest>>> {
-        let tenant = principal.tenant.as_deref().unwrap_or_default();
-        let found = self.digests.get(tenant, async || {
-            let stored = self.queue.programs().await?;
-            let mut digests = HashSet::new();
-            for program in &stored {
-                if principal.tenant.is_none() {
-                    digests.insert(program.digest);
-                }
-                for named in program.names.iter().filter(|_| principal.tenant.is_some()) {
-                    if principal.shown_name(&named.name).is_some() {
-                        digests.extend(self.queue.versions(&named.name).await?.iter().map(|version| version.digest));
-                    }
-                }
-            }
-            Ok(Some(Arc::new(digests)))
+    async fn may_mean(&self, principal: &Principal, digest: Digest) -> Result<bool> {
+        let names = principal.own_names();
+        let who = format!("{} {digest}", names.as_deref().unwrap_or_default());
+        let found = self.digests.get(&who, async || {
+            let is_there = self.queue.has_program(digest, names.as_deref()).await?;
+            Ok(is_there.then_some(()))
         });
-        Ok(found.await?.unwrap_or_default())
+        Ok(found.await?.is_some())
     }
 
     fn known(&self, digest: Digest) -> Arc<Known> {

@@ -122,6 +122,25 @@ pub(super) async fn many_who_name_at_once_leave_the_newest_version_as_the_meanin
     assert_eq!((versions.len(), versions[0].0), (8, meaning(&queue, "adder").await));
 }
 
+pub(super) async fn whose_names_ever_meant_a_program_is_told(queue: Arc<dyn Queue>) {
+    let has = async |digest, names| queue.has_program(digest, names).await.expect("it is told");
+    let first = store(&queue, "b:adder", b"first", at(1)).await;
+    let second = store(&queue, "b:adder", b"second", at(2)).await;
+    let unnamed = queue.put_program(b"unnamed", None, Some(at(3))).await.expect("stored");
+    for digest in [first, second] {
+        assert!(has(digest, Some("b:")).await, "a name means it or has meant it");
+        for others in ["a:", "b", "b:adder", ""] {
+            assert_eq!(has(digest, Some(others)).await, "b:adder".starts_with(others), "{others:?}");
+        }
+        assert!(!has(digest, Some("b:adders")).await && !has(digest, Some("c:")).await);
+    }
+    assert!(has(unnamed, None).await && !has(unnamed, Some("")).await, "it is stored, and nobody's");
+    assert!(!has(Digest::of(b"unknown"), None).await);
+    assert!(!has(first, Some("b:\0")).await);
+    assert_eq!(queue.delete_name("b:adder").await, Ok(true));
+    assert!(has(first, None).await && !has(first, Some("b:")).await, "it is stored, and its name is gone");
+}
+
 pub(super) async fn a_name_that_is_deleted_means_nothing(queue: Arc<dyn Queue>) {
     let digest = store(&queue, "adder", b"adder", at(1)).await;
     store(&queue, "sum", b"adder", at(1)).await;

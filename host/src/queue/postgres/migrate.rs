@@ -7,11 +7,12 @@ use super::connection::{Stop, Work, at_leisure, within};
 use crate::queue::Error;
 
 /// The steps, in order. One that was ever released is never changed.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/0001_jobs.sql"),
     include_str!("schema/0002_schedules.sql"),
     include_str!("schema/0003_entries_and_versions.sql"),
     include_str!("schema/0004_what_workers_serve.sql"),
+    include_str!("schema/0005_who_named_a_program.sql"),
 ];
 
 /// The version after the last step.

@@ -5,7 +5,7 @@ use sqlx::{Connection as _, Row as _};
 
 use super::connection::{Stop, Work};
 use super::entries;
-use super::rows::{Read as _, given, now};
+use super::rows::{Read as _, given, now, text};
 use crate::job::Digest;
 use crate::queue::programs::MAX_VERSIONS;
 use crate::queue::{EntryKey, Error, GivenName, Now, StoredProgram, Version};
@@ -113,6 +113,25 @@ pub(super) fn bytes<'c>(connection: &'c mut PgConnection, digest: &'c Digest) ->
     Box::pin(async move {
         let read = sqlx::query_scalar("SELECT bytes FROM ampule.programs WHERE digest = $1");
         Ok(read.bind(digest.to_bytes().to_vec()).fetch_optional(connection).await?)
+    })
+}
+
+/// Whether a program is stored, and if names are given, whether one that begins so means it or has meant it.
+pub(super) fn is_there<'c>(
+    connection: &'c mut PgConnection,
+    (digest, names): &'c (Digest, Option<&str>),
+) -> Work<'c, bool> {
+    Box::pin(async move {
+        let digest = digest.to_bytes().to_vec();
+        let Some(names) = names else {
+            let stored = sqlx::query("SELECT FROM ampule.programs WHERE digest = $1").bind(digest);
+            return Ok(stored.fetch_optional(connection).await?.is_some());
+        };
+        // Names that begin alike lie together: the first that is not before them is one of them, if there is any.
+        let first = "SELECT name FROM ampule.program_versions WHERE digest = $1 AND name >= $2 ORDER BY name LIMIT 1";
+        let first: Option<String> =
+            sqlx::query_scalar(first).bind(digest).bind(text(names)).fetch_optional(connection).await?;
+        Ok(first.is_some_and(|name| name.starts_with(names)))
     })
 }
 

@@ -9,11 +9,12 @@ use crate::queue::Error;
 const APPLICATION_ID: i64 = 0x416d_7075;
 
 /// Every step from an empty file to the present schema, in order. A step that was released is never changed.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/0001_jobs.sql"),
     include_str!("schema/0002_schedules_and_workers.sql"),
     include_str!("schema/0003_entries_and_versions.sql"),
     include_str!("schema/0004_what_workers_serve.sql"),
+    include_str!("schema/0005_who_named_a_program.sql"),
 ];
 
 /// The version of the present schema.

@@ -53,6 +53,18 @@ pub(super) fn bytes(db: &Connection, digest: Digest) -> rusqlite::Result<Option<
     read.query_row([digest.to_bytes()], |row| row.get(0)).optional()
 }
 
+/// Whether a program is stored, and if names are given, whether one that begins so means it or has meant it.
+pub(super) fn is_there(db: &Connection, digest: Digest, names: Option<&str>) -> rusqlite::Result<bool> {
+    let Some(names) = names else {
+        return db.prepare_cached("SELECT 1 FROM programs WHERE digest = ?1")?.exists([digest.to_bytes()]);
+    };
+    // Names that begin alike lie together: the first that is not before them is one of them, if there is any.
+    let first = "SELECT name FROM program_versions WHERE digest = ?1 AND name >= ?2 ORDER BY name LIMIT 1";
+    let mut read = db.prepare_cached(first)?;
+    let first: Option<String> = read.query_row(params![digest.to_bytes(), names], |row| row.get(0)).optional()?;
+    Ok(first.is_some_and(|name| name.starts_with(names)))
+}
+
 /// Every program, the oldest first.
 pub(super) fn list(db: &Connection) -> rusqlite::Result<Vec<StoredProgram>> {
     let mut read = db.prepare_cached("SELECT digest, size, stored_at FROM programs ORDER BY stored_at, digest")?;
