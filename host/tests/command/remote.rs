@@ -3,19 +3,15 @@
 mod refusals;
 mod runs;
 
-use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
 
 use regex::Regex;
 use serde_json::{Value, json};
 
 use super::queue::redacted;
+use super::serve::{PATIENT, lines_of, said};
 use super::shell::{Ended, Shell, fixture};
-
-/// Far longer than anything here takes.
-const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// `ampule serve`, on a port of its own, in a directory of its own. It runs no queued jobs.
 struct Serve {
@@ -33,12 +29,10 @@ impl Serve {
     }
 
     fn with(shell: Shell) -> Self {
-        let mut command = shell.command(["--verbose", "serve", "--listen", "127.0.0.1:0", "--no-work"]);
+        let serve = ["--verbose", "serve", "--listen", "127.0.0.1:0", "--no-work"];
+        let mut command = shell.command([&serve[..], PATIENT].concat());
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (sender, lines) = channel();
-        // Whoever listens may be gone before it ends.
-        std::thread::spawn(move || said.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let lines = lines_of(&mut child);
         let (url, token) = (String::new(), String::new());
         let mut serve = Serve { shell, child, lines, url, token };
         serve.url = serve.says("listening on ");
@@ -48,12 +42,7 @@ impl Serve {
 
     /// Waits until it says this, and gives the word after it.
     fn says(&self, what: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(GIVE_UP).unwrap_or_else(|error| panic!("{what}: {error}"));
-            if let Some((_, after)) = line.split_once(what) {
-                return after.split([',', ' ']).next().unwrap().to_owned();
-            }
-        }
+        said(&self.lines, what).split([',', ' ']).next().unwrap().to_owned()
     }
 
     /// A client of it, called from another directory.

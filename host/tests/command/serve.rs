@@ -18,6 +18,35 @@ use super::shell::Shell;
 /// Far longer than anything here takes.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
+/// For a server whose queue may take as long as a machine that stalls makes it.
+pub(super) const PATIENT: &[&str] = &["--set", "server.queue_timeout=1h"];
+
+/// Waits for a line with this.
+fn line_with(lines: &Receiver<String>, what: &str) -> String {
+    let mut before = Vec::new();
+    loop {
+        let line = lines.recv_timeout(GIVE_UP).unwrap_or_else(|error| panic!("{what:?}: {error} after {before:#?}"));
+        if line.contains(what) {
+            return line;
+        }
+        before.push(line);
+    }
+}
+
+/// Waits for a line with this, and gives what stands after it.
+pub(super) fn said(lines: &Receiver<String>, what: &str) -> String {
+    line_with(lines, what).split_once(what).unwrap().1.to_owned()
+}
+
+/// The lines that a process says on stderr, as they come.
+pub(super) fn lines_of(child: &mut Child) -> Receiver<String> {
+    let said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (sender, lines) = channel();
+    // Whoever listens may be gone before it ends.
+    std::thread::spawn(move || said.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    lines
+}
+
 /// A server on a port of its own.
 struct Server<'a> {
     shell: &'a Shell,
@@ -35,12 +64,9 @@ impl<'a> Server<'a> {
 
     /// Starts one in the shell's directory, and waits until it says where it listens.
     fn on(address: &str, shell: &'a Shell, arguments: &[&str]) -> Self {
-        let mut command = shell.command([&["serve", "--listen", address], arguments].concat());
+        let mut command = shell.command([&["serve", "--listen", address], PATIENT, arguments].concat());
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (sender, lines) = channel();
-        // Whoever listens may be gone before it ends.
-        std::thread::spawn(move || said.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let lines = lines_of(&mut child);
         let mut server = Server { shell, child, lines, address: String::new() };
         server.address = server.says("listening on http://").split(',').next().unwrap().to_owned();
         server
@@ -48,12 +74,7 @@ impl<'a> Server<'a> {
 
     /// Waits until it says this, and gives the rest of the line.
     fn says(&self, what: &str) -> String {
-        loop {
-            let line = self.lines.recv_timeout(GIVE_UP).unwrap_or_else(|error| panic!("{what}: {error}"));
-            if let Some((_, after)) = line.split_once(what) {
-                return after.to_owned();
-            }
-        }
+        said(&self.lines, what)
     }
 
     /// A token, made by the command.

@@ -142,7 +142,8 @@ fn what_was_acknowledged_is_there_after_a_kill_and_ends() {
 fn send_until(address: &str, token: &str, is_killed: &AtomicBool, sent: &AtomicUsize) -> Vec<String> {
     let mut ids = Vec::new();
     while !is_killed.load(Ordering::Acquire) {
-        let job = br#"{"program": "twice", "kwargs": {"n": 2}}"#;
+        // Whatever is killed with a server has a try left.
+        let job = br#"{"program": "twice", "kwargs": {"n": 2}, "attempts": 100}"#;
         let Some(answer) = ask(address, token, "POST", "/v1/jobs", job) else { break };
         let Ok(document) = serde_json::from_str::<serde_json::Value>(&answer.body) else { break };
         assert_eq!(answer.status, 201, "{answer:?}");

@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use super::super::shell::{Shell, fixture};
-use super::Server;
+use super::{GIVE_UP, Server, line_with, lines_of};
 
 #[test]
 fn the_line_to_try_works_as_it_stands() {
@@ -16,7 +16,7 @@ fn the_line_to_try_works_as_it_stands() {
     let server = Server::start(&shell, &[]);
     let token = server.says("shown this once: ");
     server.says("try it:");
-    let line = server.lines.recv_timeout(super::GIVE_UP).unwrap();
+    let line = server.lines.recv_timeout(GIVE_UP).unwrap();
     assert!(line.contains(&token) && line.trim_start().starts_with("curl "), "{line}");
     // Where there is no curl, the words that a shell makes of the line are sent by hand.
     let words = Command::new("sh").args(["-c", &line.replacen("curl ", "printf '%s\\n' ", 1)]).output().unwrap();
@@ -105,10 +105,10 @@ fn a_log_for_machines_is_all_documents() {
     let mut command = shell.command(["--verbose", "serve", "--listen", "127.0.0.1:0", "--json-log"]);
     command.env("AMPULE_SERVER", "http://127.0.0.1:9");
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let lines = lines_of(&mut child);
     let mut documents = Vec::new();
     loop {
-        let line = lines.next().unwrap().unwrap();
+        let line = lines.recv_timeout(GIVE_UP).unwrap_or_else(|error| panic!("{error} after {documents:#?}"));
         let document: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let is_last = document["fields"]["message"] == "listening";
         documents.push(document);
@@ -130,10 +130,10 @@ fn what_a_job_says_cannot_be_taken_for_more_than_a_part_of_one_line_of_the_log()
         let shell = Shell::new();
         let mut command = shell.command(["serve", "--listen", "127.0.0.1:0", "--log-format", format]);
         let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        let lines = lines_of(&mut child);
         let enqueued = shell.call(["enqueue", &fixture("fail"), "--tenant", "acme", "--attempts", "1"]);
         assert_eq!(enqueued.code, Some(0), "{enqueued:?}");
-        let line = lines.find(|line| line.as_ref().unwrap().contains("job failed")).unwrap().unwrap();
+        let line = line_with(&lines, "job failed");
         assert!(!line.contains('\u{1b}'), "{line}");
         for part in [enqueued.stdout.trim(), "acme", "guest", "expected sun, found "] {
             assert!(line.contains(part), "{part}: {line}");

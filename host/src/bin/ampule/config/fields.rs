@@ -99,6 +99,12 @@ pub(super) const FIELDS: &[Field] = &[
         "How often the token of an open stream is looked at again."
     ),
     field!("server.request_bytes", SIZE, server.settings.request_bytes, "The body of a request that is no program."),
+    field!(
+        "server.queue_timeout",
+        TIME,
+        server.settings.queue_timeout,
+        "How long the queue may take to say whose a token is; past it 503."
+    ),
     field!("server.max_wait", TIME, server.settings.max_wait, "The longest wait of `?wait`."),
     field!("server.max_batch", COUNT, server.settings.max_batch, "Jobs in one batch."),
     field!(
