@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ampule::queue::{Change, Lease, NewJob, Selection, Settlement, Verdict};
-use ampule::server::{Role, Server, Settings};
+use ampule::server::{Role, Settings};
 use ampule::{Event, Job, JobId, LogLevel, LogLine, Outcome, Value};
 use ampule_tests::guest::speaking;
 use ampule_tests::queue::{claim, failed, job};
@@ -12,7 +12,6 @@ use ampule_tests::soon;
 use ampule_tests::sse::{Heard, Sse};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::json;
-use tokio::net::TcpListener;
 
 fn log(message: &str) -> Event {
     Event::Log(line(message))
@@ -111,10 +110,8 @@ async fn a_jobs_life_is_told_as_it_happens() {
 async fn whoever_resumes_anywhere_on_any_server_hears_exactly_the_rest() {
     let served = idle().await;
     let id = lived(&served).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let other = Server::start(served.runner.clone(), served.queue.clone(), Settings::default(), listener);
-    let other = other.expect("another server");
-    let elsewhere = format!("http://{}{}", other.address(), path(id));
+    let (other, base) = served.beside().await;
+    let elsewhere = format!("{base}{}", path(id));
     let whole = heard(served.request(Method::GET, &path(id))).await;
     assert_eq!(
         names(&whole),
@@ -157,10 +154,8 @@ async fn a_stream_that_a_restart_cut_goes_on_where_it_was() {
     served.stop().await;
     assert_eq!(stream.next().await, None, "a server that goes ends its streams");
     report(&served, &lease, vec![log("between")]).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let next = Server::start(served.runner.clone(), served.queue.clone(), Settings::default(), listener);
-    let next = next.expect("the next server");
-    let url = format!("http://{}{}", next.address(), path(id));
+    let (next, base) = served.beside().await;
+    let url = format!("{base}{}", path(id));
     let request = served.client.get(&url).bearer_auth(&served.admin).header("last-event-id", &all[2].id);
     let mut stream = Sse::open(request).await;
     all.push(stream.next().await.expect("an event"));

@@ -111,7 +111,7 @@ impl From<Output> for Ended {
 
 /// Waits until it is so; long enough for any machine.
 pub(super) fn wait_for(mut condition: impl FnMut() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         if condition() {
             return;
         }

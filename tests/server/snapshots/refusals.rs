@@ -7,7 +7,7 @@ use ampule::Value;
 use ampule::queue::Error;
 use ampule::server::{Rate, Role, Server, Settings};
 use ampule_tests::faulty::{Fault, FaultyQueue, Verb};
-use ampule_tests::served::{Answered, Served};
+use ampule_tests::served::{Answered, Served, patient};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -32,9 +32,10 @@ fn is_open(operation: &Value) -> bool {
 /// of another type, no JSON, or slow.
 pub(super) async fn by_what_they_bring(document: &Value, seen: &mut Seen) {
     let mut settings = Settings::default();
-    settings.idle_timeout = Duration::from_millis(50);
     settings.request_bytes = 1_000;
-    let served = Served::with(settings, false).await;
+    let served = Served::with(settings.clone(), false).await;
+    settings.idle_timeout = Duration::from_millis(50);
+    let hasty = Served::with(settings, false).await;
     for (path, method, operation) in openapi::operations(document) {
         let (method, token) = (method.to_uppercase(), &served.admin);
         let ask = format!("{method} {path}");
@@ -47,7 +48,7 @@ pub(super) async fn by_what_they_bring(document: &Value, seen: &mut Seen) {
             seen.note(&ask, &Answered::of(json(vec![b' '; 1_001])).await);
             seen.note(&ask, &Answered::of(json(b"{".to_vec())).await);
             seen.note(&ask, &Answered::of(request(token).header("content-type", "text/plain").body("{}")).await);
-            seen.note(&ask, &slow(&served, &method, &path).await);
+            seen.note(&ask, &slow(&hasty, &method, &path).await);
         }
     }
 }
@@ -85,7 +86,7 @@ pub(super) async fn by_what_is_behind(document: &Value, seen: &mut Seen) {
     let token = served.token(Role::Admin, None).await;
     let start = async |queue: Arc<FaultyQueue>, settings| {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let server = Server::start(served.runner.clone(), queue, settings, listener).expect("a server");
+        let server = Server::start(served.runner.clone(), queue, patient(settings), listener).expect("a server");
         let base = format!("http://{}", server.address());
         (server, base)
     };

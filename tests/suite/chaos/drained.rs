@@ -20,7 +20,7 @@ async fn a_worker_that_is_asked_to_end_hands_back_what_it_cannot_finish_on_postg
 
 async fn a_worker_is_asked_to_end(home: Home) {
     let scene = Scene::set(home).await;
-    let part = Part { slots: 4, lease_ms: 30_000, grace_ms: 2_000, ..scene.part() };
+    let part = Part { slots: 4, lease_ms: 30_000, grace_ms: 5_000, ..scene.part() };
     let worker = Played::work(&part);
     // Two end soon after they are waited for, two long after, each of them on its only try.
     let order = |n: u64, ms| Order { ms, tries: 1, ..Order::new(n) };

@@ -127,7 +127,7 @@ fn a_worker_that_is_told_to_stop_hands_back_what_it_cannot_finish() {
 #[test]
 fn a_worker_that_is_told_to_stop_lets_jobs_finish() {
     let shell = Shell::new();
-    let id = shell.enqueue("loop", &["--timeout", "5s", "--attempts", "1"]);
+    let id = shell.enqueue("loop", &["--timeout", "10s", "--attempts", "1"]);
     let worker = Running::start(&shell, &["--grace", "1h"]);
     wait_for(|| shell.state_of(&id) == "running");
     worker.signal(Signal::INT);
