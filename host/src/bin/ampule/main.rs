@@ -9,6 +9,7 @@ mod build;
 mod compile_child;
 mod completions;
 mod config;
+mod descriptors;
 mod dev;
 mod eval;
 mod executable;
@@ -82,12 +83,15 @@ fn serve(args: &ServeArgs, verbose: bool, config: &Config) -> Result<ExitCode, F
     if config.server_of_environment().is_some() {
         tracing::warn!(target: log::SERVICE, "$AMPULE_SERVER is set and not used: `ampule serve` is a server itself");
     }
+    descriptors::raise();
+    descriptors::warn_of_connections(service.server.settings.max_connections);
     exit::on_threads(service.server.threads, serve::run(service, config))
 }
 
 fn work(args: &WorkArgs, verbose: bool, config: &Config) -> Result<ExitCode, Fault> {
     let service = config.worker(&args.service)?;
     log::start_service(service.log, verbose, true);
+    descriptors::raise();
     exit::on_runtime(queue::work(args, &service, config))
 }
 

@@ -65,6 +65,25 @@ fn a_start_that_fails_makes_no_token_and_the_next_one_shows_it() {
 }
 
 #[test]
+fn as_many_connections_are_open_as_the_hard_limit_allows_and_too_few_are_warned_of() {
+    let shell = Shell::new();
+    let serve = shell.command(["serve", "--listen", "127.0.0.1:0"]);
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -Sn 64; ulimit -Hn 1000; exec \"$0\" \"$@\""]);
+    command.arg(serve.get_program()).args(serve.get_args()).current_dir(shell.directory.path());
+    command.env_clear().envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let warning = lines.next().unwrap().unwrap();
+    assert!(warning.contains("WARN") && warning.contains("server.max_connections is 4096"), "{warning}");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let open_files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(open_files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["1000", "1000"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn a_port_that_is_taken_is_said_to_be_and_nothing_is_left_behind() {
     let shell = Shell::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
