@@ -25,7 +25,7 @@ pub(super) async fn run(args: &EnqueueArgs, config: &Config) -> Result<ExitCode,
     programs.store().await?;
     let enqueued = queue.enqueue(jobs, None).await?;
     if args.wait {
-        let waiting = Waiting { follow: true, timeout: None, json: args.json };
+        let waiting = Waiting { follow: true, deadline: None, json: args.json };
         let ids: Vec<_> = enqueued.iter().map(|job| job.id).collect();
         return wait::each(&*queue, &ids, &waiting).await;
     }

@@ -26,7 +26,7 @@ pub(super) async fn run(args: &ShowArgs, config: &Config) -> Result<ExitCode, Fa
         report::print(&facts::head(&record, queue.clock().await?))?;
         let ended = Watch::new(&*queue, args.id).until_ended(Told::All, None).await?;
         report::print("\n")?;
-        ended
+        ended.unwrap_or(record)
     } else {
         record
     };

@@ -16,6 +16,9 @@ use crate::report;
 /// How often it looks although nothing woke it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a queue has to answer although the time of a wait is over: a last look is worth that much.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// How often the line on a terminal is drawn anew.
 const DRAW_EVERY: Duration = Duration::from_millis(120);
 
@@ -59,25 +62,34 @@ impl<'a> Watch<'a> {
         Watch { queue, id, seen: 0, bar, progress: String::new(), logged: (0, 0), unreachable: false }
     }
 
-    /// Waits until the job has ended, and gives all that is known of it; also if the deadline comes first. Goes on
-    /// while the queue's database cannot be reached.
-    pub(super) async fn until_ended(&mut self, told: Told, deadline: Option<Instant>) -> Result<JobRecord, Fault> {
+    /// Waits until the job has ended, and gives all that is known of it; also if the deadline comes first, and nothing
+    /// if nobody answers by then. Goes on while the queue's database cannot be reached.
+    pub(super) async fn until_ended(
+        &mut self,
+        told: Told,
+        deadline: Option<Instant>,
+    ) -> Result<Option<JobRecord>, Fault> {
         // Made before the first look, so that nothing is missed between the two.
         let mut signals = self.queue.signals();
         loop {
-            match self.look(told).await {
-                Ok(Some(record)) => {
-                    if record.summary.state.is_end() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            let is_over = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+            match answered(self.look(told), deadline).await {
+                Some(Ok(Some(record))) => {
+                    if record.summary.state.is_end() || is_over() {
                         self.bar.finish_and_clear();
-                        return Ok(record);
+                        return Ok(Some(record));
                     }
                 }
-                Ok(None) => {
+                Some(Ok(None)) => {
                     self.bar.finish_and_clear();
                     return Err(Fault::Usage(unknown(self.id)));
                 }
-                Err(error) if error.is_temporary() => self.say_unreachable(&error),
-                Err(error) => return Err(error.into()),
+                Some(Err(error)) if error.is_temporary() && !is_over() => self.say_unreachable(&error),
+                Some(Err(error)) if !error.is_temporary() => return Err(error.into()),
+                Some(Err(_)) | None => {
+                    self.bar.finish_and_clear();
+                    return Ok(None);
+                }
             }
             let look_again = Instant::now() + LOOK_EVERY;
             let until = deadline.map_or(look_again, |deadline| deadline.min(look_again));
@@ -164,6 +176,12 @@ impl<'a> Watch<'a> {
             self.bar.suspend(|| report::note(&mut anstream::stderr().lock(), &note));
         }
     }
+}
+
+/// What a queue answers; nothing if the deadline comes before, and for a moment after it.
+pub(super) async fn answered<T>(answer: impl Future<Output = T>, deadline: Option<Instant>) -> Option<T> {
+    let Some(deadline) = deadline else { return Some(answer.await) };
+    tokio::time::timeout_at(deadline.max(Instant::now() + ANSWER_WITHIN), answer).await.ok()
 }
 
 /// What is said of an id that the queue does not know.
