@@ -5,6 +5,7 @@
 
 mod change;
 mod clock;
+mod deep;
 mod enqueue;
 mod filter;
 mod follow;

@@ -10,6 +10,7 @@ use super::refusal::{is_conflict, is_missing};
 use crate::job::JobId;
 use crate::kwargs::Kwargs;
 use crate::queue::{Change, Error, Selection};
+use crate::wire::SummaryDocument;
 
 /// All that pass a filter.
 #[derive(Serialize)]
@@ -60,11 +61,11 @@ impl RemoteQueue {
         let id = id.to_string();
         let (one, with_verb) = (["v1", "jobs", &*id], ["v1", "jobs", &*id, verb(change)]);
         let ask = match change {
-            Change::Delete => Ask::new(Method::DELETE, &one),
+            Change::Delete => return self.http.ask(Ask::new(Method::DELETE, &one)).await?.nothing(),
             Change::Retry { kwargs: Some(kwargs) } => Ask::new(Method::POST, &with_verb).json(&Retry { kwargs })?,
             _ => Ask::new(Method::POST, &with_verb),
         };
-        self.http.ask(ask).await.map(|_| ())
+        self.http.ask(ask).await?.document::<SummaryDocument>().map(drop)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::clock::Clock;
 use super::options::RemoteOptions;
-use super::refusal;
+use super::{deep, refusal};
 use crate::queue::Error;
 
 /// How long a connection may take to come about.
@@ -49,6 +49,7 @@ pub(super) struct Ask<'a> {
 /// What a server answered that did as it was asked.
 pub(super) struct Answer {
     url: String,
+    status: StatusCode,
     body: Bytes,
 }
 
@@ -133,7 +134,7 @@ impl Http {
         if response.status() == StatusCode::OK {
             return Ok(response);
         }
-        Err(self.refused(response).await)
+        Err(self.refused(response).await.why)
     }
 
     async fn try_once(&self, ask: &Ask<'_>) -> Result<Answer, Failed> {
@@ -145,11 +146,11 @@ impl Http {
         let response = sent.map_err(|error| Failed { was_heard: !error.is_connect(), why: self.away(&error) })?;
         self.clock.learn(response.headers());
         if !response.status().is_success() {
-            return Err(Failed { was_heard: false, why: self.refused(response).await });
+            return Err(self.refused(response).await);
         }
-        let url = response.url().to_string();
+        let (url, status) = (response.url().to_string(), response.status());
         let body = self.read(response).await.map_err(|why| Failed { was_heard: true, why })?;
-        Ok(Answer { url, body })
+        Ok(Answer { url, status, body })
     }
 
     fn request(&self, ask: &Ask<'_>) -> RequestBuilder {
@@ -181,18 +182,29 @@ impl Http {
         Ok(body.freeze())
     }
 
-    async fn refused(&self, response: Response) -> Error {
+    /// Why it was not done. A problem's document says that the server did nothing; a proxy knows only that it has no
+    /// answer, unless it says that there is nobody to ask.
+    async fn refused(&self, response: Response) -> Failed {
         let status = response.status();
+        let is_gateways = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT);
+        let failed = |was_heard, why| Failed { was_heard, why };
         let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or("no type").to_owned();
         if status.is_redirection() {
-            return self.stranger(format!("a redirect ({status})"));
+            return failed(false, self.stranger(format!("a redirect ({status})")));
         }
         let body = match self.read(response).await {
             Ok(body) => body,
-            Err(error) => return error,
+            Err(error) => return failed(is_gateways, error),
         };
-        refusal::read(&body).unwrap_or_else(|| self.stranger(format!("{status} with {content_type}")))
+        if let Some(why) = refusal::read(&body) {
+            return failed(false, why);
+        }
+        if is_gateways || status == StatusCode::SERVICE_UNAVAILABLE {
+            let what = format!("the server cannot be reached: {}: who stands before it says {status}", self.base);
+            return failed(is_gateways, Error::Away(what));
+        }
+        failed(false, self.stranger(format!("{status} with {content_type}")))
     }
 
     /// Whoever answers is no server of ours.
@@ -230,12 +242,24 @@ impl Failed {
 impl Answer {
     /// The document that it is.
     pub(super) fn document<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        deep::read(&self.body).map_err(|error| {
             let text: String = String::from_utf8_lossy(&self.body).chars().take(SHOWN_CHARS).collect();
-            let detail =
-                format!("expected an Ampule server at {}, found an answer that is none: {error}: {text:?}", self.url);
-            Error::Refused { code: String::new(), detail }
+            self.none(&format!("{error}: {text:?}"))
         })
+    }
+
+    /// Nothing, which is what is told of that which is gone.
+    pub(super) fn nothing(&self) -> Result<(), Error> {
+        match self.status {
+            StatusCode::NO_CONTENT => Ok(()),
+            status => Err(self.none(&format!("{status} in place of {}", StatusCode::NO_CONTENT))),
+        }
+    }
+
+    /// It is no answer of a server of ours.
+    fn none(&self, found: &str) -> Error {
+        let detail = format!("expected an Ampule server at {}, found an answer that is none: {found}", self.url);
+        Error::Refused { code: String::new(), detail }
     }
 
     pub(super) fn bytes(self) -> Bytes {

@@ -112,7 +112,7 @@ impl RemoteQueue {
 
     pub(super) async fn forget_name(&self, name: &str) -> Result<bool, Error> {
         let path = ["v1", "programs", name];
-        found(self.http.ask(Ask::new(Method::DELETE, &path)).await)
+        found(self.http.ask(Ask::new(Method::DELETE, &path)).await.and_then(|answer| answer.nothing()))
     }
 
     async fn name_of(&self, digest: Digest) -> Result<Option<String>, Error> {

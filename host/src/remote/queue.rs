@@ -166,7 +166,8 @@ impl RemoteQueue {
             "mode": mode, "max_running": max_running, "max_running_per_tenant": max_running_per_tenant,
         });
         let path = ["v1", "queues", queue];
-        self.http.ask(Ask::new(Method::PUT, &path).json(&document)?).await.map(|_| ())
+        let answer = self.http.ask(Ask::new(Method::PUT, &path).json(&document)?).await?;
+        answer.document::<QueueDocument>().map(drop)
     }
 
     async fn list_schedules(&self) -> Result<Vec<ScheduleInfo>, Error> {
@@ -189,7 +190,8 @@ impl RemoteQueue {
         });
         if rests {
             let path = ["v1", "schedules", &*schedule.name, if schedule.paused { "pause" } else { "resume" }];
-            let is_there = found(self.http.ask(Ask::new(Method::POST, &path).safe()).await)?;
+            let answer = self.http.ask(Ask::new(Method::POST, &path).safe()).await;
+            let is_there = found(answer.and_then(|answer| answer.document::<ScheduleDocument>()))?;
             if is_there || expected != Expected::Anything {
                 return Ok(is_there);
             }
@@ -210,7 +212,8 @@ impl RemoteQueue {
         document["missed"] = MissedText(schedule.missed).to_string().into();
         document["paused"] = schedule.paused.into();
         let path = ["v1", "schedules", &*schedule.name];
-        self.http.ask(Ask::new(Method::PUT, &path).json(&document)?).await.map(|_| true)
+        let answer = self.http.ask(Ask::new(Method::PUT, &path).json(&document)?).await?;
+        answer.document::<ScheduleDocument>().map(|_| true)
     }
 
     async fn list_workers(&self) -> Result<Vec<WorkerInfo>, Error> {
@@ -352,7 +355,7 @@ impl Queue for RemoteQueue {
     fn delete_schedule<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
         Box::pin(async move {
             let path = ["v1", "schedules", name];
-            found(self.http.ask(Ask::new(Method::DELETE, &path)).await)
+            found(self.http.ask(Ask::new(Method::DELETE, &path)).await.and_then(|answer| answer.nothing()))
         })
     }
 

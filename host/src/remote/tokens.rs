@@ -52,6 +52,6 @@ impl RemoteQueue {
     /// # Errors
     /// As [`RemoteQueue::tokens`], and [`Error::Refused`] if there is none of this id, or it is an operator's last one.
     pub async fn revoke_token(&self, id: &str) -> Result<(), Error> {
-        self.http.ask(Ask::new(Method::DELETE, &["v1", "tokens", id])).await.map(drop)
+        self.http.ask(Ask::new(Method::DELETE, &["v1", "tokens", id])).await?.nothing()
     }
 }

@@ -2,6 +2,7 @@
 
 mod refusals;
 mod runs;
+mod strangers;
 
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
