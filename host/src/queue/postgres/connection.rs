@@ -5,8 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres};
 
 use crate::job::JobId;
 use crate::queue::Error;
@@ -14,6 +15,8 @@ use crate::queue::Error;
 /// How long a verb waits for a connection: a server that starts again is back by then, and a worker that waits longer
 /// could not keep its leases anyway.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a server is tried once more, to be told why it is not there.
+const ASKED_WHY: Duration = Duration::from_secs(1);
 /// How long the server may work on one statement, and how long a statement may wait for another's rows.
 const STATEMENT_MS: &str = "30000";
 const LOCK_MS: &str = "15000";
@@ -178,7 +181,7 @@ async fn attempt_for<A: Sync + ?Sized, T>(
     work: for<'c> fn(&'c mut PgConnection, &'c A) -> Work<'c, T>,
 ) -> Result<T, Stop> {
     for conflicts in 1.. {
-        let mut connection = pool.acquire().await?;
+        let mut connection = acquire(pool).await?;
         match tokio::time::timeout(most, work(&mut connection, asked)).await {
             Ok(Err(stop)) if stop.is_conflict() && conflicts < CONFLICTS => {
                 drop(connection);
@@ -196,6 +199,21 @@ async fn attempt_for<A: Sync + ?Sized, T>(
         }
     }
     unreachable!("the last try is returned")
+}
+
+/// A connection. If none comes in time and the pool has room, it is asked why: a pool tries a server that refuses again
+/// and again, and says only that its time was up.
+pub(super) async fn acquire(pool: &PgPool) -> sqlx::Result<PoolConnection<Postgres>> {
+    let error = match pool.acquire().await {
+        Err(error @ sqlx::Error::PoolTimedOut) if pool.size() < pool.options().get_max_connections() => error,
+        done => return done,
+    };
+    let options = pool.connect_options();
+    match tokio::time::timeout(ASKED_WHY, PgConnection::connect_with(&options)).await {
+        Ok(Err(why)) => Err(why),
+        // It is there again, or says nothing.
+        Ok(Ok(_)) | Err(_) => Err(error),
+    }
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {
@@ -236,7 +254,19 @@ fn refused(code: &str, message: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_refuses_is_said_to_refuse() {
+        let directory = tempfile::TempDir::new().unwrap();
+        // A socket to which nobody listens any more.
+        drop(UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap());
+        let pools = Pools::new(&format!("postgres://user@localhost/queue?host={}", directory.path().display())).unwrap();
+        let refused = acquire(&pools.calm).await.map(drop).map_err(|error| fault(&error));
+        assert!(matches!(&refused, Err(Error::Unavailable(why)) if why.contains("Connection refused")), "{refused:?}");
+    }
 
     #[test]
     fn what_passes_by_itself_may_be_asked_again() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
-use super::connection::{Pools, Stop, Work, within};
+use super::connection::{Pools, Stop, Work, acquire, within};
 use super::group::{Answers, Call};
 use super::insert::{Asked, Draining, NewRow, needs_transaction, pin, store};
 use super::rows::Read as _;
@@ -38,7 +38,7 @@ pub(super) async fn prepare(pools: &Pools, seen: &Known, jobs: Vec<NewJob>, now:
     let mut rows: Vec<NewRow> = jobs.into_iter().map(NewRow::new).collect();
     let unseen = unseen(seen, &rows);
     if !unseen.is_empty() || rows.iter().any(NewRow::names_programs) {
-        let mut connection = pools.calm.acquire().await.map_err(|error| Stop::from(error).into_error())?;
+        let mut connection = acquire(&pools.calm).await.map_err(|error| Stop::from(error).into_error())?;
         pin(&mut connection, &mut rows).await.map_err(Stop::into_error)?;
         drop(connection);
         within(&pools.calm, &unseen[..], check_stored).await?;
