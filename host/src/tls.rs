@@ -31,6 +31,14 @@ pub(crate) fn client_config(ca_file: Option<&Path>) -> io::Result<ClientConfig> 
     Ok(config)
 }
 
+/// Whether the file can be read as certificates.
+///
+/// # Errors
+/// As [`client_config`].
+pub(crate) fn check(file: &Path) -> io::Result<()> {
+    read(file).map(drop)
+}
+
 fn read(file: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let wrong = |found: String| {
         let message = format!("{}: expected certificates as PEM, found {found}", file.display());

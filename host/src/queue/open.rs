@@ -27,12 +27,21 @@ impl FromStr for QueueUrl {
             }
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            #[cfg(feature = "postgres")]
+            check_postgres(url)?;
             return Ok(QueueUrl::Postgres(url.to_owned()));
         }
         // What was given may hold a password, so only its scheme is told.
         let scheme = url.split(':').next().unwrap_or_default();
         Err(Error::invalid("queue", "`sqlite:PATH` or `postgres://…`", format!("{scheme:?} and so on")))
     }
+}
+
+/// Whether whoever connects later can read it. Its faults tell no password.
+#[cfg(feature = "postgres")]
+fn check_postgres(url: &str) -> Result<(), Error> {
+    let read = url.parse::<sqlx::postgres::PgConnectOptions>().map(drop);
+    read.map_err(|error| Error::invalid("queue", "a URL of PostgreSQL", error.to_string()))
 }
 
 impl std::fmt::Debug for QueueUrl {

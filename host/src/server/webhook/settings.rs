@@ -1,10 +1,12 @@
 //! How webhooks are sent, and which targets the operator allows beyond those that anybody on the internet could reach.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::network::Network;
 use super::port::PortRange;
+use crate::tls;
 
 /// How webhooks are sent. By default only to public addresses, over `https`, on port 443.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,16 @@ pub struct WebhookSettings {
     pub in_flight_wait: Duration,
     /// How long a secret that was rotated still signs beside the new one. Default 24 h.
     pub keep_rotated: Duration,
+}
+
+impl WebhookSettings {
+    /// Whether webhooks can be sent with them.
+    ///
+    /// # Errors
+    /// If [`WebhookSettings::ca_file`] cannot be read as certificates.
+    pub fn check(&self) -> io::Result<()> {
+        self.ca_file.as_deref().map_or(Ok(()), tls::check)
+    }
 }
 
 impl Default for WebhookSettings {

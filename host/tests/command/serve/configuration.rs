@@ -26,13 +26,50 @@ fn all_that_is_wrong_is_told_at_once_with_its_place() {
 fn a_file_that_is_no_toml_or_not_there_is_said_to_be_so() {
     let shell = Shell::new();
     shell.file("bad.toml", "[server\nlisten = 1\n");
-    for (file, message) in
-        [("bad.toml", "bad.toml:1:8: expected TOML"), ("none.toml", "none.toml: expected a TOML file")]
-    {
+    shell.file("latin1.toml", b"[worker]\nonly = [\"caf\xe9\"]\n");
+    for (file, message) in [
+        ("bad.toml", "bad.toml:1:8: expected TOML"),
+        ("latin1.toml", "latin1.toml:2:13: expected text in UTF-8, found other bytes"),
+        ("none.toml", "none.toml: expected a TOML file"),
+    ] {
         let ended = shell.call(["config", "--config", file]);
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains(message), "{ended:?}");
     }
+}
+
+#[test]
+fn what_a_start_would_refuse_is_refused_by_the_configuration() {
+    let shell = Shell::new();
+    shell.file("empty.pem", "");
+    for (key, value, said) in [
+        ("webhooks.ca_file", "not-there.pem", "not-there.pem"),
+        ("webhooks.ca_file", "empty.pem", "expected certificates as PEM, found none"),
+        ("queue", "postgres://ada:s3cr3t@db:99999/jobs", "invalid port number"),
+    ] {
+        for subcommand in ["config", "serve"] {
+            let ended = shell.call([subcommand, "--set", &format!("{key}={value}")]);
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+            let (place, secret) = (format!("--set: {key}: "), "s3cr3t");
+            assert!(ended.stderr.contains(&place) && ended.stderr.contains(said), "{ended:?}");
+            assert!(!ended.stderr.contains(secret), "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn a_slip_is_no_less_one_outside_of_tables_and_without_a_key() {
+    let shell = Shell::new();
+    shell.file("ampule.toml", "grace = \"1s\"\n[server]\n[bogus]\n[webhook]\n");
+    let mut command = shell.command(["config", "--config", "ampule.toml"]);
+    command.env("AMPULE_GRAC", "1s").env("AMPULE_TRACE", "fine");
+    let ended = ended(&mut command);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let faults: Vec<&str> = ended.stderr.lines().skip(1).map(str::trim).collect();
+    assert_eq!(faults.len(), 3, "{ended:?}");
+    assert_eq!(faults[0], "$AMPULE_GRAC: there is no key `grac`; did you mean `grace`?");
+    assert!(faults[1].starts_with("ampule.toml:3:2: there is no key `bogus`"), "{ended:?}");
+    assert!(faults[2].starts_with("ampule.toml:4:2: there is no key `webhook`"), "{ended:?}");
 }
 
 #[test]

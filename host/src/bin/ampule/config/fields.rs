@@ -156,7 +156,7 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     field!(
         "webhooks.ca_file",
-        MAYBE_PATH,
+        CERTIFICATES,
         server.settings.webhooks.ca_file,
         "Certificates that are trusted beside the platform's, as PEM, or \"none\"."
     ),

@@ -20,10 +20,17 @@ pub(super) fn read(file: &Path, wrong: &mut Vec<Wrong>) -> Vec<Said> {
             wrong.push(Wrong::at(place(), format!("expected at most {MOST_BYTES} bytes, found {}", metadata.len())));
             return Vec::new();
         }
-        _ => fs::read_to_string(file),
+        _ => fs::read(file),
     };
-    match text {
-        Ok(text) => parse(file, &text, wrong),
+    match text.map(String::from_utf8) {
+        Ok(Ok(text)) => parse(file, &text, wrong),
+        Ok(Err(error)) => {
+            let is_text = error.utf8_error().valid_up_to();
+            let before = String::from_utf8_lossy(&error.as_bytes()[..is_text]);
+            let message = "expected text in UTF-8, found other bytes".to_owned();
+            wrong.push(Wrong::at(self::place(file, &before, is_text), message));
+            Vec::new()
+        }
         Err(error) => {
             wrong.push(Wrong::at(place(), format!("expected a TOML file, found: {error}")));
             Vec::new()
@@ -54,8 +61,6 @@ fn collect(prefix: &str, table: &DeTable<'_>, place_at: &impl Fn(usize) -> Place
         let value: &Spanned<DeValue<'_>> = value;
         match value.get_ref() {
             DeValue::Table(inner) if !inner.is_empty() => collect(&format!("{name}."), inner, place_at, said),
-            // An empty table says nothing.
-            DeValue::Table(_) => {}
             other => said.push(Said { key: name, value: Given::of_toml(other), place: place_at(key.span().start) }),
         }
     }

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ampule::server::Rate;
-use ampule::server::webhook::{Network, PortRange};
+use ampule::server::webhook::{Network, PortRange, WebhookSettings};
 use ampule::wire::{byte_count, span};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -49,6 +49,9 @@ pub(super) const MAYBE_PATH: Kind<Option<PathBuf>> = Kind {
     read: |given| maybe(given, |given| text(given).map(PathBuf::from)),
     show: |path| quoted(&path.as_ref().map_or(NONE.to_owned(), |path| path.display().to_string())),
 };
+/// Certificates that are there, and can be read.
+pub(super) const CERTIFICATES: Kind<Option<PathBuf>> =
+    Kind { read: |given| maybe(given, certificates), show: MAYBE_PATH.show };
 pub(super) const RATE: Kind<Option<Rate>> = Kind {
     read: |given| maybe(given, rate),
     show: |rate| shown_or_none(*rate, |rate| quoted(&format!("{}/s, {} at once", rate.per_second, rate.burst))),
@@ -130,6 +133,12 @@ fn maybe<T>(given: &Given, read: fn(&Given) -> Result<T, String>) -> Result<Opti
 fn address(given: &Given) -> Result<SocketAddr, String> {
     let parsed = text(given).ok().and_then(|text| text.replace("localhost", "127.0.0.1").parse().ok());
     parsed.ok_or_else(|| expected("an address and a port such as \"127.0.0.1:7070\" or \"[::]:7070\"", given))
+}
+
+fn certificates(given: &Given) -> Result<PathBuf, String> {
+    let mut settings = WebhookSettings::default();
+    let file = settings.ca_file.insert(PathBuf::from(text(given)?)).clone();
+    settings.check().map(|()| file).map_err(|error| error.to_string())
 }
 
 /// `100/s`, or `100/s, 500 at once`.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::fields::{FIELDS, Field};
-use super::given::{Place, Said};
+use super::given::{Given, Place, Said};
 use super::service::Service;
 
 /// How alike two keys must be, from 0 to 1, for one to be offered in place of the other.
@@ -47,6 +47,10 @@ impl fmt::Display for Wrong {
 pub(super) fn merge(defaults: Service, said: Vec<Said>, wrong: &mut Vec<Wrong>) -> Effective {
     let mut effective = Effective { service: defaults, places: BTreeMap::new() };
     for Said { key, value, place } in said {
+        // A table without keys says nothing.
+        if value == Given::Other("table") && is_table(&key) {
+            continue;
+        }
         let Some(field) = field(&key) else {
             wrong.push(Wrong::at(place, format!("there is no key `{key}`{}", offer(&key))));
             continue;
@@ -72,6 +76,10 @@ fn together(effective: &Effective) -> Option<Wrong> {
 
 pub(super) fn field(key: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.key == key)
+}
+
+fn is_table(key: &str) -> bool {
+    FIELDS.iter().any(|field| field.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// What may have been meant.

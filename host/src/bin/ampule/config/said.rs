@@ -20,6 +20,10 @@ const OTHERS: [&str; 7] = [
     "AMPULE_CACHE",
 ];
 
+/// How alike a variable must be to a key outside of tables, from 0 to 1, to be taken for a slip of it: whoever has
+/// variables for something else keeps them.
+const NEARLY: f64 = 0.9;
+
 impl Config {
     /// Puts together all that was said.
     pub(super) fn effective(&self, args: &ConfigFileArgs, flags: Vec<Said>) -> Result<Effective, Fault> {
@@ -57,10 +61,14 @@ impl Config {
     }
 }
 
-/// Whether a variable's name begins with the name of a table.
+/// Whether a variable's name begins with the name of a table, or is nearly that of a key outside of tables.
 fn is_meant(name: &str) -> bool {
-    let tables = FIELDS.iter().filter_map(|field| field.key.split_once('.'));
-    tables.map(|(table, _)| variable(table)).any(|table| name.starts_with(&format!("{table}_")))
+    let own = |name: &str| name.trim_start_matches("AMPULE_").to_owned();
+    let is_like = |key: &str| strsim::jaro_winkler(&own(name), &own(&variable(key))) >= NEARLY;
+    FIELDS.iter().any(|field| match field.key.split_once('.') {
+        Some((table, _)) => name.starts_with(&format!("{}_", variable(table))),
+        None => is_like(field.key),
+    })
 }
 
 /// `AMPULE_SERVER_LISTEN` for `server.listen`.
