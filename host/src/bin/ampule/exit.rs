@@ -78,7 +78,7 @@ Exit codes (of several jobs: that of the first one that did not return):
   2  the command was not understood, or a job is not there
   3  the job was refused before it ran: bad_program, bad_kwargs, denied
   4  the host failed, or the queue's database
-  5  it had not ended when the time of --timeout was over";
+  5  it had not ended when the time of --timeout was over, or nobody told by then";
 
 /// The codes of `ampule work`, for its `--help`.
 pub(crate) const WORK_TABLE: &str = "\
