@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::problem::Result;
 
@@ -100,6 +102,8 @@ impl<V: Clone> Copies<V> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
     /// What a look gives, if there is no copy that may be used.
@@ -107,30 +111,24 @@ mod tests {
         copies.get(name, async || Ok(Some(looked))).await.expect("no fault").expect("a value")
     }
 
-    fn age(copies: &Copies<u32>, name: &str, by: Duration) {
-        let mut kept = copies.lock();
-        let copied = kept.copies.get_mut(name).expect("a copy");
-        copied.made_at = copied.made_at.checked_sub(by).expect("a machine that is up for longer");
-    }
-
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_copy_is_used_for_a_second_and_renewed_by_one_of_those_who_use_it() {
         let copies = Copies::default();
         assert_eq!(get(&copies, "a", 1).await, 1);
         assert_eq!(get(&copies, "a", 2).await, 1);
-        age(&copies, "a", RENEW_AT);
+        advance(RENEW_AT).await;
         let renewing = copies.get("a", async || {
             assert_eq!(get(&copies, "a", 4).await, 1, "others go on with the copy");
             Ok(Some(3))
         });
         assert_eq!(renewing.await.expect("no fault"), Some(3));
-        age(&copies, "a", MAX_AGE);
+        advance(MAX_AGE).await;
         assert_eq!(get(&copies, "a", 5).await, 5);
         copies.forget("a");
         assert_eq!(get(&copies, "a", 6).await, 6);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_was_looked_up_before_it_was_forgotten_is_not_kept() {
         let forgets: [fn(&Copies<u32>); 2] = [|copies| copies.forget("a"), Copies::clear];
         for forget in forgets {
