@@ -9,6 +9,8 @@ use ampule_tests::faulty::{Fault, FaultyQueue, Verb};
 use ampule_tests::served::{Answered, Served};
 use reqwest::StatusCode;
 
+use super::until::until;
+
 async fn asked(served: &Served, base: &str, path: &str) -> Answered {
     Answered::of(served.client.get(format!("{base}{path}"))).await
 }
@@ -16,9 +18,9 @@ async fn asked(served: &Served, base: &str, path: &str) -> Answered {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_well_says_so_without_a_token() {
     let served = Served::with(Settings::default(), false).await;
-    for path in ["/healthz", "/readyz"] {
-        assert_eq!(asked(&served, &served.base, path).await.status, StatusCode::NO_CONTENT, "{path}");
-    }
+    assert_eq!(asked(&served, &served.base, "/healthz").await.status, StatusCode::NO_CONTENT);
+    // A machine that stalls for a second makes a queue of one that does not answer.
+    until("it is ready", async || asked(&served, &served.base, "/readyz").await.status == StatusCode::NO_CONTENT).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
