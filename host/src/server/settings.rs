@@ -37,7 +37,7 @@ pub struct Settings {
     /// The body of a request that is no program. Default 4 MiB.
     pub request_bytes: usize,
     /// How long the queue may take to say whose a token is, and how much waits in it. Default 2 s. Past it a token that was
-    /// not in use of late is told 503, and `/metrics` that the queue is away.
+    /// not in use of late is told 503, and `/metrics` that the queue is away. `/readyz` waits half as long.
     pub queue_timeout: Duration,
     /// The longest wait of `?wait`. Default 60 s.
     pub max_wait: Duration,

@@ -263,7 +263,8 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         // A socket to which nobody listens any more.
         drop(UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap());
-        let pools = Pools::new(&format!("postgres://user@localhost/queue?host={}", directory.path().display())).unwrap();
+        let pools =
+            Pools::new(&format!("postgres://user@localhost/queue?host={}", directory.path().display())).unwrap();
         let refused = acquire(&pools.calm).await.map(drop).map_err(|error| fault(&error));
         assert!(matches!(&refused, Err(Error::Unavailable(why)) if why.contains("Connection refused")), "{refused:?}");
     }

@@ -178,7 +178,8 @@ mod tests {
         let all: Vec<_> = (0..SCANNERS)
             .map(|_| {
                 let (queue, place) = (Arc::clone(queue), Arc::clone(&place));
-                tokio::spawn(async move { queue.readers.scan(move |_| Ok(drop(place.wait()))).await })
+                let question = move |_: &Connection| Ok(place.wait().is_leader());
+                tokio::spawn(async move { queue.readers.scan(question).await })
             })
             .collect();
         for one in all {

@@ -1,7 +1,5 @@
 //! Whether the process is alive, whether it can serve, and what it counted: for whoever watches over it.
 
-use std::time::Duration;
-
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
@@ -10,9 +8,6 @@ use utoipa_axum::routes;
 
 use super::super::App;
 use super::super::problem::{Code, Problem, Result};
-
-/// How long the queue may take to answer: whoever asks has no more patience either.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What Prometheus takes for its text of today.
 const OPEN_METRICS: HeaderValue =
@@ -40,10 +35,15 @@ async fn readyz(app: App) -> Result<StatusCode> {
     if app.closing.is_raised() {
         return Err(Problem::new(Code::ShuttingDown, "the server is going away"));
     }
-    match tokio::time::timeout(PATIENCE, app.queue.clock()).await {
+    // Whoever watches has less patience than whoever wants something.
+    let patience = app.settings.queue_timeout / 2;
+    match tokio::time::timeout(patience, app.queue.clock()).await {
         Ok(Ok(_)) => Ok(StatusCode::NO_CONTENT),
         Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(Problem::new(Code::Unavailable, "the queue does not answer within a second").retry_after(1)),
+        Err(_) => {
+            let detail = format!("the queue does not answer within {patience:?}");
+            Err(Problem::new(Code::Unavailable, detail).retry_after(1))
+        }
     }
 }
 

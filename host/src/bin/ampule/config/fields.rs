@@ -103,7 +103,7 @@ pub(super) const FIELDS: &[Field] = &[
         "server.queue_timeout",
         TIME,
         server.settings.queue_timeout,
-        "How long the queue may take to say whose a token is; past it 503."
+        "How long the queue may take to say whose a token is; past it 503. `/readyz` waits half as long."
     ),
     field!("server.max_wait", TIME, server.settings.max_wait, "The longest wait of `?wait`."),
     field!("server.max_batch", COUNT, server.settings.max_batch, "Jobs in one batch."),
