@@ -40,8 +40,7 @@ impl Principal {
     /// What a list of stored names goes on after, whose last shown name is this one; none if no list ends with it.
     pub(crate) fn stored_after(&self, after: &str) -> Option<String> {
         let is_possible = after.len() <= MAX_NAME_BYTES && !after.contains('\0');
-        let tenant = self.tenant.as_ref().map(|tenant| format!("{tenant}{BETWEEN}")).unwrap_or_default();
-        is_possible.then(|| format!("{tenant}{after}"))
+        is_possible.then(|| self.own_names().unwrap_or_default() + after)
     }
 
     /// What this principal calls what is stored under that name; none if it is somebody else's.
